@@ -1,0 +1,53 @@
+"""What the command line may ask of the service: the seam behind `admin.sock`.
+
+Plain values between `admin_api.py` (HTTP) and `daemon/operations.py`. Every answer is JSON with
+the stable keys of the command line's `--json` output. Knows nothing of the vault.
+"""
+
+from collections.abc import AsyncGenerator
+from typing import Any, Protocol
+
+Json = dict[str, Any]
+
+
+class AdminBackend(Protocol):
+    """Implemented in `daemon/operations.py`. Methods raise `OperationError` (`ipc/errors.py`)."""
+
+    async def status(self) -> Json: ...
+
+    async def why(self) -> Json: ...
+
+    async def sources(self) -> list[Json]: ...
+
+    async def add_source(
+        self, *, name: str | None, kind: str, path: str, include: list[str], exclude: list[str]
+    ) -> Json: ...
+
+    async def remove_source(self, name: str) -> Json: ...
+
+    async def rescan(self) -> Json:
+        """Scan all sources now and wait until they are collected; counts."""
+        ...
+
+    async def preview(self) -> Json: ...
+
+    def run_night(self) -> AsyncGenerator[Json, None]:
+        """Start a night now (or join the one that runs); yields progress, last the night's log.
+
+        Closing the generator leaves the night running.
+        """
+        ...
+
+    async def stop_night(self) -> Json: ...
+
+    async def nights(self, count: int | None) -> list[Json]: ...
+
+    async def adapters(self) -> list[Json]: ...
+
+    async def use_adapter(self, adapter: str) -> Json: ...
+
+    async def rollback(self) -> Json: ...
+
+    async def bases(self) -> list[Json]: ...
+
+    async def shut_down(self) -> Json: ...
