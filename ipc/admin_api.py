@@ -1,0 +1,186 @@
+"""`admin.sock`: what the command line asks of the service.
+
+Turns HTTP into calls of `AdminBackend` and answers with its JSON as it is. Knows nothing of what
+the operations do. Errors are `{"error": {"message", "code"}}`; the codes are the command line's.
+"""
+
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
+from typing import Any
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from ipc.administration import AdminBackend
+from ipc.errors import OperationCode, OperationError
+from ipc.exchange import EventStream, encode, json_answer, json_body, log_failure
+
+Json = dict[str, Any]
+
+BODY_LIMIT_BYTES = 4 * 1024 * 1024
+
+STATUS_OF: dict[OperationCode, int] = {
+    "usage": 400,
+    "refused": 403,
+    "locked": 423,
+    "failed": 500,
+    "not_running": 503,
+}
+
+
+def admin_app(
+    backend: AdminBackend, *, body_limit_bytes: int = BODY_LIMIT_BYTES
+) -> web.Application:
+    api = AdminApi(backend)
+    app = web.Application(client_max_size=body_limit_bytes, middlewares=[answer_errors])
+    for path, read in {
+        "/status": backend.status,
+        "/why": backend.why,
+        "/sources": backend.sources,
+        "/preview": backend.preview,
+        "/adapters": backend.adapters,
+        "/bases": backend.bases,
+    }.items():
+        app.router.add_get(path, answering(read))
+    for path, act in {
+        "/rescan": backend.rescan,
+        "/night/stop": backend.stop_night,
+        "/adapters/rollback": backend.rollback,
+        "/shutdown": backend.shut_down,
+    }.items():
+        app.router.add_post(path, answering(act))
+    app.router.add_get("/nights", api.nights)
+    app.router.add_post("/sources", api.add_source)
+    app.router.add_delete("/sources/{name}", api.remove_source)
+    app.router.add_post("/night", api.run_night)
+    app.router.add_post("/adapters/use", api.use_adapter)
+    return app
+
+
+def answering(operation: Callable[[], Awaitable[Any]]) -> Handler:
+    """A handler for an operation that takes nothing."""
+
+    async def handler(_request: web.Request) -> web.Response:
+        return json_answer(await operation())
+
+    return handler
+
+
+class AdminApi:
+    """The handlers that take something, or answer bit by bit."""
+
+    def __init__(self, backend: AdminBackend) -> None:
+        self._backend = backend
+
+    async def nights(self, request: web.Request) -> web.Response:
+        count = request.query.get("count")
+        if count is not None and not (count.isdecimal() and len(count) < 10 and int(count)):
+            raise OperationError("usage", "`count` must be a whole number above 0.")
+        return json_answer(await self._backend.nights(None if count is None else int(count)))
+
+    async def add_source(self, request: web.Request) -> web.Response:
+        body = await object_body(request)
+        return json_answer(
+            await self._backend.add_source(
+                name=optional_text(body, "name"),
+                kind=optional_text(body, "kind") or "folder",
+                path=text(body, "path"),
+                include=texts(body, "include"),
+                exclude=texts(body, "exclude"),
+            )
+        )
+
+    async def remove_source(self, request: web.Request) -> web.Response:
+        return json_answer(await self._backend.remove_source(request.match_info["name"]))
+
+    async def use_adapter(self, request: web.Request) -> web.Response:
+        body = await object_body(request)
+        return json_answer(await self._backend.use_adapter(text(body, "adapter")))
+
+    async def run_night(self, request: web.Request) -> web.StreamResponse:
+        """One JSON object a line, the night's log last, or `{"error": ...}` in its place."""
+        stream = EventStream(request, content_type="application/x-ndjson")
+        async with aclosing(self._backend.run_night()) as progress:
+            first = await anext(progress, None)
+            if first is None:
+                raise OperationError("failed", "The night ended without a word.")
+            try:
+                await stream.open()
+                try:
+                    await write_lines(stream, first, progress)
+                except ConnectionError:
+                    raise
+                except Exception as error:
+                    await stream.write(line(error_object(as_operation_error(error))))
+            except ConnectionError:
+                pass  # nobody watches any more; the night goes on
+        return stream.response
+
+
+async def write_lines(stream: EventStream, first: Json, others: AsyncGenerator[Json, None]) -> None:
+    await stream.write(line(first))
+    async for entry in others:
+        await stream.write(line(entry))
+
+
+def line(entry: Any) -> bytes:
+    return encode(entry) + b"\n"
+
+
+# --------------------------------------------------------------------------- bodies
+
+
+async def object_body(request: web.Request) -> Json:
+    try:
+        body = await json_body(request)
+    except ValueError:
+        raise OperationError("usage", "The body is not JSON.") from None
+    if not isinstance(body, dict):
+        raise OperationError("usage", "The body must be a JSON object.")
+    return body
+
+
+def text(body: Json, name: str) -> str:
+    given = body.get(name)
+    if not isinstance(given, str) or not given:
+        raise OperationError("usage", f"`{name}` must be a string that is not empty.")
+    return given
+
+
+def optional_text(body: Json, name: str) -> str | None:
+    return None if body.get(name) is None else text(body, name)
+
+
+def texts(body: Json, name: str) -> list[str]:
+    given = body.get(name)
+    if given is None:
+        return []
+    if not isinstance(given, list) or not all(isinstance(one, str) for one in given):
+        raise OperationError("usage", f"`{name}` must be a list of strings.")
+    return given
+
+
+# --------------------------------------------------------------------------- errors
+
+
+@web.middleware
+async def answer_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
+    try:
+        return await handler(request)
+    except Exception as error:
+        refusal = as_operation_error(error)
+        status = error.status if isinstance(error, web.HTTPException) else STATUS_OF[refusal.code]
+        return json_answer(error_object(refusal), status=status)
+
+
+def as_operation_error(error: Exception) -> OperationError:
+    if isinstance(error, OperationError):
+        return error
+    if isinstance(error, web.HTTPException):
+        return OperationError("usage", f"admin.sock refused the request: {error.reason}.")
+    log_failure("an operation", error)
+    return OperationError("failed", "nightloom failed at this; its log says where.")
+
+
+def error_object(error: OperationError) -> Json:
+    return {"error": {"message": error.sentence, "code": error.code}}
