@@ -8,19 +8,24 @@ import http.client
 import json
 import os
 import socket
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Self, get_args
 from urllib.parse import quote
 
 from ipc.errors import (
     AnswerCutShort,
+    EngineUnavailable,
     IpcError,
     NotRunning,
     OperationCode,
     OperationError,
+    PromptTooLong,
+    QueueFull,
     RequestError,
+    UnknownModel,
+    VaultLocked,
 )
 from ipc.sockets import check_path_length
 
@@ -49,9 +54,9 @@ class UnixConnection(http.client.HTTPConnection):
         except (FileNotFoundError, ConnectionRefusedError):
             sock.close()
             raise NotRunning from None
-        except BaseException:
+        except OSError as error:
             sock.close()
-            raise
+            raise IpcError(f"{self._path} cannot be opened: {error.strerror}.") from None
         self.sock = sock
 
 
@@ -104,14 +109,24 @@ def parsed(encoded: bytes) -> Any:
         raise AnswerCutShort from None
 
 
-# --------------------------------------------------------------------------- admin.sock
-
-
-class AdminClient:
-    """One method per route. Each raises OperationError, NotRunning or AnswerCutShort."""
+class Client:
+    """Of one socket. There is nothing to close between calls; `with` reads well all the same."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return None
+
+
+# --------------------------------------------------------------------------- admin.sock
+
+
+class AdminClient(Client):
+    """One method per route. Each raises OperationError, NotRunning or AnswerCutShort."""
 
     def status(self) -> Json:
         return self._object("GET", "/status")
@@ -216,20 +231,15 @@ class AdminClient:
 def operation_error(answer: Any) -> IpcError:
     """The error that an answer carries."""
     error = error_in(answer)
-    code = error.get("code")
-    return OperationError(
-        code if code in get_args(OperationCode) else "failed", str(error.get("message", ""))
-    )
+    known: dict[Any, OperationCode] = {code: code for code in get_args(OperationCode)}
+    return OperationError(known.get(error.get("code"), "failed"), str(error.get("message", "")))
 
 
 # --------------------------------------------------------------------------- api.sock
 
 
-class InferenceClient:
+class InferenceClient(Client):
     """What `nightloom chat` and `nightloom demo` need of the model."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
 
     def models(self) -> list[Json]:
         """Raises RequestError, NotRunning or AnswerCutShort."""
@@ -286,13 +296,26 @@ def pieces(events: Iterator[bytes]) -> Iterator[str]:
 def request_error(status: int, answer: Any) -> IpcError:
     """The error that an answer, or an event in the middle of one, carries."""
     error = error_in(answer)
+    message = str(error.get("message", ""))
+    code = error.get("code")
+    if code in REQUEST_ERRORS:
+        return REQUEST_ERRORS[code](message)
     return RequestError(
-        str(error.get("message", "")),
+        message,
         status=status,
         type=str(error.get("type", "server_error")),
-        code=error.get("code"),
+        code=code,
         param=error.get("param"),
     )
+
+
+REQUEST_ERRORS: dict[Any, Callable[[str], RequestError]] = {
+    "context_length_exceeded": PromptTooLong,
+    "model_not_found": UnknownModel,
+    "queue_full": QueueFull,
+    "engine_unavailable": EngineUnavailable,
+    "vault_locked": VaultLocked,
+}
 
 
 def error_in(answer: Any) -> Json:

@@ -26,14 +26,19 @@ Docstrings are the user's sentences. None of these ever holds text of a request,
 an answer, so they can be logged.
 """
 
-from typing import Literal
+from typing import Literal, Self
 
 
 class IpcError(Exception):
     """Talking to nightloom failed."""
 
     def __str__(self) -> str:
-        return str(self.args[0]) if self.args else (type(self).__doc__ or "")
+        return str(self.args[0]) if self.args else sentence(type(self))
+
+
+def sentence(error: type[IpcError]) -> str:
+    """What the docstring of an error says."""
+    return error.__doc__ or error.__name__
 
 
 # --------------------------------------------------------------------------- link
@@ -137,22 +142,25 @@ class BadRequest(RequestError):
 
 
 class PromptTooLong(BadRequest):
-    """The prompt is longer than the model's context."""
+    """The prompt is longer than the model's context; send less."""
 
-    def __init__(self, *, prompt_tokens: int, context_tokens: int) -> None:
-        super().__init__(
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or sentence(type(self)), code="context_length_exceeded")
+
+    @classmethod
+    def counted(cls, *, prompt_tokens: int, context_tokens: int) -> Self:
+        return cls(
             f"The prompt has {prompt_tokens} tokens and this model's context holds "
-            f"{context_tokens}. Send less.",
-            code="context_length_exceeded",
+            f"{context_tokens}; send less."
         )
 
 
 class UnknownModel(RequestError):
     """There is no model of that name; GET /v1/models lists those that can be asked."""
 
-    def __init__(self) -> None:
+    def __init__(self, message: str | None = None) -> None:
         super().__init__(
-            type(self).__doc__ or "",
+            message or sentence(type(self)),
             status=404,
             type="invalid_request_error",
             code="model_not_found",
@@ -163,9 +171,9 @@ class UnknownModel(RequestError):
 class QueueFull(RequestError):
     """Too many requests are waiting already; try again in a moment."""
 
-    def __init__(self, *, retry_after: int) -> None:
+    def __init__(self, message: str | None = None, *, retry_after: int = 1) -> None:
         super().__init__(
-            f"Too many requests are waiting already; try again in {retry_after} s.",
+            message or sentence(type(self)),
             status=429,
             type="rate_limit_error",
             code="queue_full",
@@ -178,7 +186,7 @@ class EngineUnavailable(RequestError):
 
     def __init__(self, message: str | None = None) -> None:
         super().__init__(
-            message or type(self).__doc__ or "",
+            message or sentence(type(self)),
             status=503,
             type="server_error",
             code="engine_unavailable",
@@ -188,9 +196,9 @@ class EngineUnavailable(RequestError):
 class VaultLocked(RequestError):
     """The vault is locked; open it with `nightloom unlock`."""
 
-    def __init__(self) -> None:
+    def __init__(self, message: str | None = None) -> None:
         super().__init__(
-            type(self).__doc__ or "", status=503, type="server_error", code="vault_locked"
+            message or sentence(type(self)), status=503, type="server_error", code="vault_locked"
         )
 
 
