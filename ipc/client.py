@@ -8,7 +8,7 @@ import http.client
 import json
 import os
 import socket
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self, get_args
@@ -34,7 +34,6 @@ Json = dict[str, Any]
 # For answers that the service has at hand; operations that work take as long as they take.
 QUICK_SECONDS = 60.0
 READ_BYTES = 64 * 1024
-NO_HEADERS: Mapping[str, str] = {}
 
 
 class UnixConnection(http.client.HTTPConnection):
@@ -68,7 +67,6 @@ def exchange(
     body: Json | None,
     *,
     timeout: float | None,
-    headers: Mapping[str, str] = NO_HEADERS,
 ) -> Generator[http.client.HTTPResponse, None, None]:
     """One request and its answer, whose body is still to be read.
 
@@ -78,10 +76,9 @@ def exchange(
     """
     connection = UnixConnection(path, timeout=timeout)
     encoded = None if body is None else json.dumps(body).encode("ascii")
-    if encoded is not None:
-        headers = {"Content-Type": "application/json", **headers}
+    headers = {} if encoded is None else {"Content-Type": "application/json"}
     try:
-        connection.request(method, route, encoded, dict(headers))
+        connection.request(method, route, encoded, headers)
         with connection.getresponse() as response:
             yield response
     except TimeoutError:
@@ -253,8 +250,6 @@ class InferenceClient(Client):
         self,
         messages: Sequence[Json],
         model: str = "personal",
-        *,
-        train_allowed: bool = True,
         **sampling: Any,
     ) -> Iterator[str]:
         """The answer in pieces, as they come; leaving the iterator stops the generation.
@@ -266,11 +261,17 @@ class InferenceClient(Client):
         Raises:
             RequestError, NotRunning or AnswerCutShort, at the first piece or later.
         """
-        body = {"messages": list(messages), "model": model, "stream": True, **sampling}
-        headers = {} if train_allowed else {"X-No-Train": "1"}
-        with exchange(
-            self._path, "POST", "/v1/chat/completions", body, timeout=None, headers=headers
-        ) as response:
+        return self._stream(
+            "/v1/chat/completions", {"messages": list(messages), "model": model, **sampling}
+        )
+
+    def complete(self, prompt: str, model: str = "personal", **sampling: Any) -> Iterator[str]:
+        """How the model goes on after `prompt`; otherwise as `chat`."""
+        return self._stream("/v1/completions", {"prompt": prompt, "model": model, **sampling})
+
+    def _stream(self, route: str, body: Json) -> Iterator[str]:
+        body = body | {"stream": True}
+        with exchange(self._path, "POST", route, body, timeout=None) as response:
             if response.status != http.client.OK:
                 raise request_error(response.status, parsed(response.read()))
             yield from pieces(lines(response))
@@ -288,7 +289,7 @@ def pieces(events: Iterator[bytes]) -> Iterator[str]:
         if "error" in chunk:
             raise request_error(http.client.OK, chunk)
         for choice in chunk["choices"]:
-            if text := choice["delta"].get("content"):
+            if text := choice["delta"].get("content") if "delta" in choice else choice["text"]:
                 yield text
     raise AnswerCutShort
 
