@@ -1,0 +1,205 @@
+"""Documents as sealed rows: items with versions, found by keyed hashes, opened one by one.
+
+Only the newest version of an item is live; older ones are superseded and stay so. Knows nothing of
+how text is collected or learned.
+"""
+
+import datetime
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from itertools import islice
+
+from storage.document_intake import Intake, batches, move_documents, text_binding
+from storage.document_rows import (
+    DamagedRow,
+    DocumentHead,
+    DocumentRow,
+    PutResult,
+    decode_document,
+    reading_plan,
+)
+from storage.errors import RowDamaged, SealBroken, UnknownDocument
+from storage.lookup import Lookup
+from storage.records import DocumentState, RedactedDocument, StoredDocument
+from storage.sealed_database import SealedDatabase
+from storage.sealing import unseal_row
+from storage.tombstones import Tombstones
+
+AT_ONCE = 500  # rows per look-up
+READ_ROWS = 64
+READ_BYTES = 1 << 20
+_COLUMNS = "id, item, version, state, day, content_hash, key"
+_D_COLUMNS = "d.id, d.item, d.version, d.state, d.day, d.content_hash, d.key"
+
+
+def today() -> str:
+    return datetime.date.today().isoformat()
+
+
+class Documents:
+    """`day` tells the day of collection; tests give their own."""
+
+    def __init__(
+        self, database: SealedDatabase, lookup: Lookup, *, day: Callable[[], str] = today
+    ) -> None:
+        self._database = database
+        self._lookup = lookup
+        self._tombstones = Tombstones(database)
+        self._day = day
+
+    # ----------------------------------------------------------------------- putting
+
+    def put_many(self, documents: Iterable[RedactedDocument]) -> list[PutResult]:
+        """Keep what is new, in one transaction; one result per document, in order.
+
+        Raises `StorageFull`, `DocumentTooLarge`; then nothing of the call is kept.
+        """
+        results: list[PutResult] = []
+        day = self._day()
+        with self._database.transaction():
+            for batch in batches(documents):
+                intake = Intake(self._database, self._lookup, self._tombstones, batch, day)
+                results += [intake.take(index) for index in range(len(batch))]
+                intake.write()
+        return results
+
+    # ----------------------------------------------------------------------- reading
+
+    def read(self, document_id: int) -> StoredDocument:
+        """Raises `UnknownDocument`, `RowDamaged`."""
+        found = self._open_some([document_id])
+        if not found:
+            raise UnknownDocument(document_id=document_id)
+        if isinstance(found[0], DamagedRow):
+            raise RowDamaged(table=found[0].table, row_id=found[0].row_id)
+        return found[0]
+
+    def read_many(self, states: Collection[DocumentState]) -> Iterator[StoredDocument | DamagedRow]:
+        """Documents in these states, oldest first, a megabyte in memory at a time.
+
+        A row that does not open comes as a `DamagedRow`, and the rest goes on. A document that
+        leaves these states while the reading goes on may come or not.
+        """
+        marks = ",".join("?" * len(states))
+        sizes = self._database.fetch(
+            "SELECT d.id, coalesce(length(t.sealed), 0) FROM documents d "  # noqa: S608 - only marks
+            f"LEFT JOIN document_texts t ON t.id = d.id WHERE d.state IN ({marks}) ORDER BY d.id",
+            [str(state) for state in states],
+        )
+        for ids in reading_plan(sizes, most_rows=READ_ROWS, most_bytes=READ_BYTES):
+            yield from self._open_some(ids)
+
+    def heads(self) -> list[DocumentHead]:
+        """All documents, oldest first, without opening any."""
+        return [
+            DocumentHead(
+                document_id=number,
+                item_id=item,
+                version=version,
+                state=DocumentState(state),
+                collected_day=day,
+                source_key=source_hash,
+            )
+            for number, item, version, state, day, source_hash in self._database.fetch(
+                "SELECT d.id, d.item, d.version, d.state, d.day, i.source_hash "
+                "FROM documents d JOIN items i ON i.id = d.item ORDER BY d.id"
+            )
+        ]
+
+    def source_key(self, source: str) -> bytes:
+        """What `DocumentHead.source_key` is for this source."""
+        return self._lookup.source(source)
+
+    def counts(self) -> dict[DocumentState, int]:
+        """Documents per state; every state is there."""
+        found = dict(self._database.fetch("SELECT state, count(*) FROM documents GROUP BY state"))
+        return {state: found.get(str(state), 0) for state in DocumentState}
+
+    def counts_by_source(self) -> dict[str, int]:
+        """Live documents per source, also of sources that were removed since.
+
+        The name is read from one document of each source; where none opens, it is left out.
+        """
+        counts: dict[str, int] = {}
+        for source_hash, count in self._database.fetch(
+            "SELECT i.source_hash, count(*) FROM documents d JOIN items i ON i.id = d.item "
+            "WHERE d.state != 'superseded' GROUP BY i.source_hash"
+        ):
+            name = self._name_of(source_hash)
+            if name is not None:
+                counts[name] = count
+        return counts
+
+    def _name_of(self, source_hash: bytes) -> str | None:
+        ids = self._database.fetch(
+            "SELECT d.id FROM items i JOIN documents d ON d.item = i.id WHERE i.source_hash = ?",
+            [source_hash],
+        )
+        for (document_id,) in ids:
+            found = self._open_some([document_id])
+            if found and isinstance(found[0], StoredDocument):
+                return found[0].source
+        return None
+
+    def _open_some(self, ids: list[int]) -> list[StoredDocument | DamagedRow]:
+        marks = ",".join("?" * len(ids))
+        rows = self._database.fetch(
+            f"SELECT {_D_COLUMNS}, k.epoch, k.wrapped, t.sealed FROM documents d "  # noqa: S608 - only marks
+            "LEFT JOIN data_keys k ON k.id = d.key LEFT JOIN document_texts t ON t.id = d.id "
+            f"WHERE d.id IN ({marks}) ORDER BY d.id",
+            ids,
+        )
+        return [self._opened(DocumentRow.of(row[:7]), *row[7:]) for row in rows]
+
+    def _opened(
+        self, row: DocumentRow, epoch: int | None, wrapped: bytes | None, sealed: bytes | None
+    ) -> StoredDocument | DamagedRow:
+        try:
+            if epoch is None or wrapped is None or sealed is None:
+                raise SealBroken
+            key = self._database.keys.open_data_key(row.key, epoch, wrapped)
+            head, text = decode_document(unseal_row(key, sealed, text_binding(row.id)))
+        except SealBroken:
+            return DamagedRow(table="documents", row_id=row.id)
+        return StoredDocument(
+            document_id=row.id,
+            item_id=row.item,
+            version=row.version,
+            state=row.state,
+            source=head["source"],
+            path=head["path"],
+            modified_at=head["modified_at"],
+            collected_day=row.day,
+            text=text,
+        )
+
+    # ----------------------------------------------------------------------- states
+
+    def set_states(self, changes: Mapping[int, DocumentState]) -> None:
+        """Move documents to new states, all or none.
+
+        A document that was superseded in the meantime stays superseded: the night that learned it
+        does not bring it back. Raises `UnknownDocument`.
+        """
+        with self._database.transaction():
+            waiting = iter(changes)
+            while ids := list(islice(waiting, AT_ONCE)):
+                self._set_some({document_id: changes[document_id] for document_id in ids})
+
+    def _set_some(self, changes: Mapping[int, DocumentState]) -> None:
+        marks = ",".join("?" * len(changes))
+        rows = self._database.fetch(
+            f"SELECT {_COLUMNS} FROM documents WHERE id IN ({marks})",  # noqa: S608 - only marks
+            list(changes),
+        )
+        found = {row[0]: DocumentRow.of(row) for row in rows}
+        for document_id in changes:
+            if document_id not in found:
+                raise UnknownDocument(document_id=document_id)
+        move_documents(
+            self._database,
+            [
+                (row, changes[row.id])
+                for row in found.values()
+                if row.state is not DocumentState.SUPERSEDED
+            ],
+        )

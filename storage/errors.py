@@ -1,0 +1,175 @@
+"""What can go wrong in the vault. The docstring of an error is the sentence that the user reads.
+
+    StorageError
+    ├── VaultUnavailable
+    │   ├── VaultMissing
+    │   ├── VaultExists
+    │   ├── VaultBusy
+    │   ├── VaultTooNew
+    │   ├── VaultDamaged
+    │   └── RolledBack
+    ├── SecretRefused
+    │   ├── WrongSecret
+    │   ├── NoSuchSlot
+    │   ├── EmptyPassphrase
+    │   └── RecoveryKeyMistyped
+    ├── SealBroken
+    │   ├── RowDamaged
+    │   ├── FileDamaged
+    │   └── AdapterDamaged
+    ├── NotKept
+    │   ├── UnknownDocument
+    │   ├── UnknownSource
+    │   ├── UnknownNight
+    │   ├── UnknownFile
+    │   └── UnknownAdapter
+    ├── SourceExists
+    ├── AdapterNotAdmitted
+    ├── AdapterWithdrawn
+    ├── AmbiguousAdapter
+    ├── NothingToRollBack
+    ├── DocumentTooLarge
+    └── StorageFull
+
+Facts in braces are numbers, digests and fixed words of ours, never a user's text, name or path.
+"""
+
+# ruff: noqa: N818 - the names say what is the matter; an `Error` at the end of each adds nothing
+
+import inspect
+
+
+class StorageError(Exception):
+    """The vault could not do that."""
+
+    def __init__(self, **facts: object) -> None:
+        self.facts = facts
+        sentence = inspect.cleandoc(type(self).__doc__ or "")
+        super().__init__(" ".join(sentence.format(**facts).split()))
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _rebuild, (type(self), self.facts)
+
+
+def _rebuild(kind: type[StorageError], facts: dict[str, object]) -> StorageError:
+    return kind(**facts)
+
+
+class VaultUnavailable(StorageError):
+    """The vault cannot be opened."""
+
+
+class VaultMissing(VaultUnavailable):
+    """There is no vault here yet. Make one with `nightloom init`."""
+
+
+class VaultExists(VaultUnavailable):
+    """There is something in the vault's folder already; nothing was changed."""
+
+
+class VaultBusy(VaultUnavailable):
+    """The vault is open in another process. Only one nightloom service can use it at a time."""
+
+
+class VaultTooNew(VaultUnavailable):
+    """This vault has format {found} and this nightloom knows formats up to {known}. Upgrade
+    nightloom to open it; nothing was changed."""
+
+
+class VaultDamaged(VaultUnavailable):
+    """The vault is damaged: {what}. Nothing was changed; put back a copy of the vault folder."""
+
+
+class RolledBack(VaultUnavailable):
+    """The vault's database is older than what this machine has seen (generation {found}, seen
+    {witnessed}). If you put an older copy back on purpose, remove the file `witness` in the
+    vault's folder and open it again; that will be recorded."""
+
+
+class SecretRefused(StorageError):
+    """The vault stays locked."""
+
+
+class WrongSecret(SecretRefused):
+    """The {slot} does not open this vault."""
+
+
+class NoSuchSlot(SecretRefused):
+    """This vault has no {slot} slot."""
+
+
+class EmptyPassphrase(SecretRefused):
+    """The passphrase is empty."""
+
+
+class RecoveryKeyMistyped(SecretRefused):
+    """The recovery key is mistyped: {problem}."""
+
+
+class SealBroken(StorageError):
+    """Sealed bytes do not open: they were changed, or belong somewhere else."""
+
+
+class RowDamaged(SealBroken):
+    """Row {row_id} of {table} does not open; it was changed, moved, or its key is gone."""
+
+
+class FileDamaged(SealBroken):
+    """A sealed file ({purpose} {number}) does not open; it was changed, cut or removed."""
+
+
+class AdapterDamaged(SealBroken):
+    """Adapter {sha12} is damaged and stays out of use; the others are not concerned."""
+
+
+class NotKept(StorageError):
+    """The vault does not hold that."""
+
+
+class UnknownDocument(NotKept):
+    """There is no document {document_id} in the vault."""
+
+
+class UnknownSource(NotKept):
+    """There is no source with this name."""
+
+
+class UnknownNight(NotKept):
+    """There is no night {night_id} in the log."""
+
+
+class UnknownFile(NotKept):
+    """There is no such sealed file among the {purpose}."""
+
+
+class UnknownAdapter(NotKept):
+    """There is no such adapter on the shelf. `nightloom adapters list` shows those there are."""
+
+
+class SourceExists(StorageError):
+    """A source with this name exists already."""
+
+
+class AdapterNotAdmitted(StorageError):
+    """The gate admitted adapter {admitted}, but the bytes are those of {found}; nothing was
+    published."""
+
+
+class AdapterWithdrawn(StorageError):
+    """Adapter {sha12} was withdrawn and cannot be used again."""
+
+
+class AmbiguousAdapter(StorageError):
+    """More than one adapter begins like that; give more digits of the digest."""
+
+
+class NothingToRollBack(StorageError):
+    """No adapter is in use, so there is nothing to roll back from."""
+
+
+class DocumentTooLarge(StorageError):
+    """A document of {found_bytes} bytes is larger than the {limit_bytes} that a row may hold."""
+
+
+class StorageFull(StorageError):
+    """The disk is full; nothing of this change was kept. Free some space and try again."""
