@@ -113,17 +113,21 @@ class Assembler:
         self._want_prefix()
 
     def wanted(self) -> memoryview:
-        """Where the next bytes belong; never empty."""
+        """Where the next bytes belong; never empty.
+
+        Raises:
+            BadFrame: what came before was not a frame.
+        """
+        if self._broken:
+            raise BadFrame
         return self._target[self._filled :]
 
     def filled(self, count: int) -> Message | None:
         """`count` bytes were written to `wanted()`; gives the message that they complete.
 
         Raises:
-            BadFrame: what came is not a frame, now and at every later call.
+            BadFrame: what came is not a frame; nothing that comes after it is one either.
         """
-        if self._broken:
-            raise BadFrame
         try:
             return self._advance(count)
         except BadFrame:

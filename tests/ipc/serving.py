@@ -82,7 +82,7 @@ class Silent:
     async def __call__(self, request: GenerationRequest) -> Events:
         self.begun.set()
         try:
-            while not self.let_go.is_set():
+            while not self.let_go.is_set():  # noqa: ASYNC110 - it is set on the test's thread
                 await asyncio.sleep(0.005)
         finally:
             self.stopped.set()

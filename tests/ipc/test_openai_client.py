@@ -7,12 +7,13 @@ from pathlib import Path
 import httpx2
 import openai
 import pytest
+from openai.types.chat import ChatCompletionMessageParam
 
 from ipc.errors import EngineUnavailable, PromptTooLong, QueueFull, UnknownModel, VaultLocked
 from ipc.inference import ChatMessage
 from tests.ipc.serving import PINNED, SOON_SECONDS, House, Talker, failing, house, saying
 
-QUESTION = [{"role": "user", "content": "How are the bees?"}]
+QUESTION: list[ChatCompletionMessageParam] = [{"role": "user", "content": "How are the bees?"}]
 
 
 @contextmanager
@@ -69,9 +70,7 @@ def test_a_chat_streams_its_pieces_and_its_counts_last(tmp_path: Path) -> None:
 
 def test_counts_are_not_streamed_unasked(tmp_path: Path) -> None:
     with house(tmp_path / "run") as served, openai_client(served) as client:
-        chunks = list(
-            client.chat.completions.create(model="base", messages=QUESTION, stream=True)
-        )
+        chunks = list(client.chat.completions.create(model="base", messages=QUESTION, stream=True))
     assert all(chunk.usage is None and chunk.choices for chunk in chunks)
 
 
