@@ -1,0 +1,183 @@
+"""A prompt in, text out while it is made; and the base's own samples.
+
+Ends at an end mark, at a stop string, at the wanted length, at the end of the context, or when
+nobody listens any more. Knows nothing of sockets, adapters' names or who asked.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from trainer.base_model import BaseModel
+from trainer.decoding import Activate, Decoder
+from trainer.detokenising import Detokeniser
+from trainer.errors import PromptEmpty, PromptTooLong
+from trainer.sampling import SamplingSettings, choose, generator_for
+from trainer.stop_strings import StopStrings
+
+PREFILL_TOKENS = 512  # between two looks at `should_stop`
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Piece:
+    """Text that can be shown; never a part of a character or of a stop string."""
+
+    text: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """The last event. Tokens count all that were drawn, an end mark left out."""
+
+    reason: Literal["stop", "length", "cancelled"]
+    prompt_tokens: int
+    completion_tokens: int
+
+
+def check_prompt(base: BaseModel, prompt: Sequence[int]) -> None:
+    """Whether the base can answer at all.
+
+    Raises:
+        PromptTooLong, PromptEmpty
+    """
+    if not prompt:
+        raise PromptEmpty()
+    if len(prompt) >= base.context_tokens:
+        raise PromptTooLong(len(prompt), base.context_tokens - 1)
+
+
+def generate(
+    base: BaseModel,
+    prompt: Sequence[int],
+    settings: SamplingSettings,
+    *,
+    should_stop: Callable[[], bool] = lambda: False,
+    between_tokens: Callable[[], None] = lambda: None,
+    activate: Activate = nullcontext,
+) -> Iterator[Piece | Ended]:
+    """Continue a prompt: pieces of text, then one `Ended`.
+
+    Args:
+        prompt: token ids, from `BaseTokenizer.encode_prompt` or `encode_chat`.
+        should_stop: asked before every token and every 512 tokens of the prompt.
+        between_tokens: called at the same places; other work may use the model there.
+        activate: makes the wanted adapter the active one; entered around each pass only.
+
+    Raises:
+        PromptTooLong, PromptEmpty: before the first pass.
+    """
+    check_prompt(base, prompt)
+    room = base.context_tokens - len(prompt)
+    limit = min(settings.max_tokens or room, room)
+    return _pieces(base, prompt, settings, limit, should_stop, between_tokens, activate)
+
+
+def _pieces(
+    base: BaseModel,
+    prompt: Sequence[int],
+    settings: SamplingSettings,
+    limit: int,
+    should_stop: Callable[[], bool],
+    between_tokens: Callable[[], None],
+    activate: Activate,
+) -> Iterator[Piece | Ended]:
+    text = Detokeniser(base.tokenizer)
+    stops = StopStrings(settings.stop)
+    count, reason = 0, "length"
+    for token in _tokens(base, prompt, settings, limit, should_stop, between_tokens, activate):
+        if token is None:
+            reason = "cancelled"
+            break
+        if token in base.tokenizer.stop_ids:
+            reason = "stop"
+            break
+        count += 1
+        if shown := stops.push(text.push(token)):
+            yield Piece(text=shown)
+        if stops.hit:
+            reason = "stop"
+            break
+    if rest := stops.push(text.finish()) + stops.finish():
+        yield Piece(text=rest)
+    yield Ended(
+        reason="stop" if stops.hit else reason,  # type: ignore[arg-type]
+        prompt_tokens=len(prompt),
+        completion_tokens=count,
+    )
+
+
+def _tokens(
+    base: BaseModel,
+    prompt: Sequence[int],
+    settings: SamplingSettings,
+    limit: int,
+    should_stop: Callable[[], bool],
+    between_tokens: Callable[[], None],
+    activate: Activate,
+) -> Iterator[int | None]:
+    """Up to `limit` drawn tokens; None, once, when it was told to stop."""
+    decoder = Decoder(base.model, activate=activate)
+    generator = generator_for(settings.seed, base.device)
+    logits = None
+    for start in range(0, len(prompt), PREFILL_TOKENS):
+        between_tokens()
+        if should_stop():
+            yield None
+            return
+        logits = decoder.prefill([prompt[start : start + PREFILL_TOKENS]])
+    assert logits is not None
+    for drawn in range(1, limit + 1):
+        token = choose(logits[:, : base.tokenizer.vocabulary], settings, generator)
+        yield int(token)
+        if drawn == limit:
+            return
+        between_tokens()
+        if should_stop():
+            yield None
+            return
+        logits = decoder.step(token)
+
+
+def sample_rows(
+    base: BaseModel,
+    count: int,
+    tokens: int,
+    seed: int,
+    *,
+    rows_at_once: int = 32,
+    between_tokens: Callable[[], None] = lambda: None,
+    activate: Activate = nullcontext,
+) -> npt.NDArray[np.int32]:
+    """The base's own text at temperature 1, from its begin mark on; the same for the same seed.
+
+    Where a text ends within a row, the row goes on as the base itself goes on after its end mark.
+
+    Args:
+        activate: must switch adapters off where there are any.
+
+    Returns:
+        (count, tokens) int32; the first token of each row is the begin mark.
+    """
+    begin = (
+        base.tokenizer.begin_id if base.tokenizer.begin_id is not None else base.tokenizer.end_id
+    )
+    if begin is None:
+        raise PromptEmpty()
+    plain = SamplingSettings(temperature=1.0, top_p=1.0)
+    generator = generator_for(seed, base.device)
+    rows = np.full((count, tokens), begin, dtype=np.int32)
+    for start in range(0, count, rows_at_once):
+        part = rows[start : start + rows_at_once]
+        decoder = Decoder(base.model, activate=activate)
+        logits = decoder.prefill([[begin]] * len(part))
+        for place in range(1, tokens):
+            token = choose(logits[:, : base.tokenizer.vocabulary], plain, generator)
+            part[:, place] = token.cpu().numpy()
+            between_tokens()
+            if place + 1 < tokens:
+                logits = decoder.step(token)
+    return rows
