@@ -1,0 +1,62 @@
+"""`nightloom adapters ...`: what the nights made, and which of it answers."""
+
+import click
+
+from daemon.cli import text
+from daemon.cli.output import Json, json_option, show
+from daemon.cli.reaching import administration
+
+
+@click.group()
+def adapters() -> None:
+    """The adapters on the shelf: list them, choose one, go back."""
+
+
+@adapters.command("list")
+@json_option
+def list_adapters(as_json: bool) -> None:
+    """List the adapters, with the one that answers as `personal` marked current."""
+    with administration() as service:
+        show(service.adapters(), as_json, _adapters_text)
+
+
+@adapters.command()
+@click.argument("adapter", metavar="A")
+@json_option
+def use(adapter: str, as_json: bool) -> None:
+    """Let adapter A answer as `personal`; A is a digest or the first characters of one."""
+    with administration() as service:
+        show(service.use_adapter(adapter), as_json, _now_text)
+
+
+@adapters.command()
+@json_option
+def rollback(as_json: bool) -> None:
+    """Go back to the adapter that the current one was trained from."""
+    with administration() as service:
+        show(service.rollback(), as_json, _now_text)
+
+
+def _adapters_text(answer: list[Json]) -> str:
+    if not answer:
+        return "No adapters yet; the first night makes one (`nightloom night run --now`)."
+    rows = [
+        (
+            text.short(adapter["sha256"]),
+            text.value(adapter["status"]),
+            text.moment(adapter["trained_at"]),
+            text.count(adapter["documents"]),
+            text.short(adapter["parent"]),
+            text.short(adapter["base"]),
+        )
+        for adapter in answer
+    ]
+    headings = ("adapter", "status", "trained", "documents", "parent", "base")
+    return text.table(headings, rows, right="   r")
+
+
+def _now_text(answer: Json) -> str:
+    digest = answer.get("sha256") or answer.get("adapter")
+    if digest is None:
+        return "The base answers alone now."
+    return f"Adapter {text.short(digest)} answers as 'personal' now."

@@ -1,0 +1,149 @@
+"""The demo's service: a child process with its own session, started, waited for and ended.
+
+The passphrase goes through a pipe. The child ends with the demo, even when that is killed.
+"""
+
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import IO
+
+import click
+
+import daemon
+from daemon.cli.demo_interrupts import Interrupts
+from daemon.cli.errors import DemoServiceDied, DemoServiceSlow
+from daemon.cli.kinship import adopt_orphans
+from daemon.cli.passphrase import VARIABLE
+from daemon.cli.process_tree import descendants, read_parents
+
+READY_SECONDS = 60.0  # a second is usual; a machine may be busy
+STOP_SECONDS = 15.0
+SERVICE_COMMAND = (sys.executable, "-P", "-m", "daemon.cli", "run")
+
+
+class DemoService:
+    """A running `nightloom run`. Made by `start`, ended by the `cleanup` given there."""
+
+    def __init__(self, process: "subprocess.Popen[bytes]", messages: IO[bytes]) -> None:
+        self._process = process
+        self._messages = messages  # what it wrote to stderr
+        self._out = process.stdout
+        self._drain = threading.Thread(target=self._read_on, name="service output", daemon=True)
+
+    @classmethod
+    def start(
+        cls, home: Path, passphrase: str, cleanup: ExitStack, interrupts: Interrupts
+    ) -> "DemoService":
+        """Starts the service and waits until it can be asked.
+
+        Raises `DemoServiceDied` and `DemoServiceSlow`.
+        """
+        adopt_orphans()
+        messages = tempfile.TemporaryFile()  # noqa: SIM115  # it lives as long as the service
+        cleanup.callback(messages.close)
+        reading, writing = os.pipe()
+        try:
+            with interrupts.held():
+                service = cls(_spawn(home, reading, messages), messages)
+                cleanup.callback(service.stop)
+            os.write(writing, passphrase.encode())
+        finally:
+            os.close(reading)
+            os.close(writing)
+        service._wait_until_ready()
+        return service
+
+    def pass_on_messages(self) -> None:
+        """Prints what the service said on stderr; it never holds a user's text."""
+        self._messages.seek(0)
+        click.echo(self._messages.read().decode("utf-8", "replace").strip(), err=True)
+
+    def stop(self) -> None:
+        """Ends the service and whatever it started; first politely."""
+        processes = descendants(self._process.pid)
+        self._process.terminate()
+        try:
+            self._process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        _end_orphans(processes, session=self._process.pid)
+        if self._drain.is_alive():
+            self._drain.join()  # the pipe is at its end now
+        if self._out is not None:
+            self._out.close()
+
+    def _wait_until_ready(self) -> None:
+        assert self._out is not None
+        deadline = time.monotonic() + READY_SECONDS
+        said = b""
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._out, selectors.EVENT_READ)
+            while b"ready" not in said.splitlines():
+                if not selector.select(max(0.0, deadline - time.monotonic())):
+                    raise DemoServiceSlow
+                piece = os.read(self._out.fileno(), 4096)
+                if not piece:
+                    self.pass_on_messages()
+                    raise DemoServiceDied
+                said += piece
+        self._drain.start()
+
+    def _read_on(self) -> None:
+        """Nobody needs the rest, but the pipe must not fill up."""
+        assert self._out is not None
+        while os.read(self._out.fileno(), 4096):
+            pass
+
+
+def _spawn(home: Path, passphrase_pipe: int, messages: IO[bytes]) -> "subprocess.Popen[bytes]":
+    code = Path(daemon.__file__).parents[1]  # the child runs the same code, from anywhere
+    environment = {name: text for name, text in os.environ.items() if name != VARIABLE}
+    environment |= {"NIGHTLOOM_HOME": str(home), "PYTHONPATH": str(code)}
+    return subprocess.Popen(
+        [
+            *SERVICE_COMMAND,
+            *("--passphrase-file", f"/dev/fd/{passphrase_pipe}"),
+            *("--die-with", str(os.getpid())),
+        ],
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=messages,
+        pass_fds=(passphrase_pipe,),
+        start_new_session=True,  # Ctrl-C in the terminal is the demo's to handle
+    )
+
+
+def _end_orphans(processes: list[int], *, session: int) -> None:
+    """Kills what the service left: its processes that became our children, or its session."""
+    if sys.platform != "linux":
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(session, signal.SIGKILL)
+        return
+    own = os.getpid()
+    while orphans := [
+        pid
+        for pid, parent in read_parents().items()
+        if parent == own and (pid in processes or _session(pid) == session)
+    ]:
+        for pid in orphans:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+            with suppress(ChildProcessError):
+                os.waitpid(pid, 0)
+
+
+def _session(pid: int) -> int | None:
+    try:
+        return os.getsid(pid)
+    except ProcessLookupError:
+        return None

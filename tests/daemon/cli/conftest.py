@@ -1,0 +1,51 @@
+"""A home for each test, a service that answers as the test says, and the command run in it."""
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from daemon.cli.root import nightloom
+from tests.daemon.cli.fake_service import FakeAdmin, FakeModel, serving
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """An empty home with a path that is short enough for sockets."""
+    folder = Path(tempfile.mkdtemp(prefix="nl-"))
+    monkeypatch.setenv("NIGHTLOOM_HOME", str(folder))
+    monkeypatch.delenv("NIGHTLOOM_PASSPHRASE_FILE", raising=False)
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def admin() -> FakeAdmin:
+    return FakeAdmin()
+
+
+@pytest.fixture
+def model() -> FakeModel:
+    return FakeModel()
+
+
+@pytest.fixture
+def service(home: Path, admin: FakeAdmin, model: FakeModel) -> Iterator[FakeAdmin]:
+    """The fake service, running in the home."""
+    with serving(home / "run", admin, model):
+        yield admin
+
+
+@pytest.fixture
+def run(home: Path) -> Run:
+    """Runs the command in this process: `run("status", "--json")`."""
+
+    def command(*words: str, stdin: str | None = None) -> Result:
+        return CliRunner().invoke(nightloom, list(words), input=stdin, prog_name="nightloom")
+
+    return command

@@ -1,0 +1,110 @@
+"""What the verbs that read print, as JSON and as text, from a service behind real sockets."""
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.daemon.cli import fake_service
+from tests.daemon.cli.conftest import Run
+from tests.daemon.cli.fake_service import FakeAdmin, FakeModel
+
+READ_VERBS: list[tuple[list[str], Any]] = [
+    (["status"], fake_service.STATUS),
+    (["why"], fake_service.WHY),
+    (["privacy", "sources", "list"], [fake_service.SOURCE]),
+    (["privacy", "preview"], fake_service.PREVIEW),
+    (["night", "log"], [fake_service.NIGHT]),
+    (["adapters", "list"], [fake_service.ADAPTER]),
+    (["base", "list"], [fake_service.BASE]),
+]
+
+
+@pytest.mark.parametrize(("verb", "answer"), READ_VERBS, ids=[" ".join(v) for v, _ in READ_VERBS])
+def test_json_is_the_service_s_answer_and_nothing_else(
+    run: Run, service: FakeAdmin, verb: list[str], answer: Any
+) -> None:
+    result = run(*verb, "--json")
+
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert json.loads(result.stdout) == answer
+
+
+def test_status_is_one_fact_a_line(run: Run, service: FakeAdmin) -> None:
+    lines = run("status").stdout.splitlines()
+
+    assert [line.split("  ")[0].strip() for line in lines][:2] == ["state", "base"]
+    assert "adapter          0123456789ab" in lines
+    assert "documents        1,234" in lines
+    assert "memory in use    65 MB" in lines
+
+
+def test_why_marks_what_holds_what_does_not_and_what_is_unknown(
+    run: Run, service: FakeAdmin
+) -> None:
+    said = run("why").stdout
+
+    assert said.startswith("A night would not work now.")
+    assert "✗  on_ac_power  battery" in said
+    assert "?  idle" in said
+
+
+def test_the_list_of_sources_shows_what_was_skipped_and_why(run: Run, service: FakeAdmin) -> None:
+    said = run("privacy", "sources", "list").stdout
+
+    assert "too_large 1, binary 2" in said
+    assert "246" in said
+
+
+def test_without_sources_the_next_step_is_named(run: Run, service: FakeAdmin) -> None:
+    service.source_list = []
+
+    assert "privacy sources add PATH" in run("privacy", "sources", "list").stdout
+
+
+def test_preview_says_how_much_text_is_missing(run: Run, service: FakeAdmin) -> None:
+    assert (
+        "about 1,000 tokens of new text are missing to the 2,000"
+        in run("privacy", "preview").stdout
+    )
+
+
+def test_preview_says_what_tonight_would_learn(run: Run, service: FakeAdmin) -> None:
+    service.preview_answer = {**fake_service.PREVIEW, "enough": True, "missing_tokens": 0}
+
+    said = run("privacy", "preview").stdout
+
+    assert "Tonight would learn from 3 new documents, about 1,000 tokens." in said
+
+
+def test_the_log_shows_losses_as_changes(run: Run, service: FakeAdmin) -> None:
+    said = run("night", "log").stdout
+
+    assert "-15.0 %" in said
+    assert "+1.0 %" in said
+    assert "fedcba987654 " in said
+
+
+def test_the_log_asks_for_as_many_nights_as_wanted(run: Run, service: FakeAdmin) -> None:
+    run("night", "log", "3", "--json")
+
+    assert service.asked == [("nights", {"count": 3})]
+
+
+def test_names_cannot_drive_the_terminal(run: Run, service: FakeAdmin) -> None:
+    service.source_list = [{**fake_service.SOURCE, "path": "/home/\x1b]0;owned\x07/\u202etxt"}]
+
+    said = run("privacy", "sources", "list").stdout
+
+    assert not {"\x1b", "\x07", "\u202e"} & set(said)
+
+
+def test_a_name_that_a_terminal_cannot_encode_does_not_stop_the_list(
+    run: Run, service: FakeAdmin, model: FakeModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service.source_list = [{**fake_service.SOURCE, "path": "/home/\udcff-odd-bytes"}]
+
+    result = run("privacy", "sources", "list")
+
+    assert result.exit_code == 0
+    assert "-odd-bytes" in result.stdout
