@@ -142,7 +142,7 @@ def decode_document(data: bytes) -> tuple[dict[str, Any], str]:
     try:
         (length,) = _LENGTH.unpack_from(data)
         start = _LENGTH.size + length
-        head: dict[str, Any] = json.loads(data[_LENGTH.size : start])
+        head: dict[str, Any] = json.loads(data[_LENGTH.size : start].decode())
         return head, data[start:].decode("utf-8", "surrogatepass")
     except (struct.error, ValueError) as error:
         raise SealBroken from error

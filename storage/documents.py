@@ -25,7 +25,7 @@ from storage.sealing import unseal_row
 from storage.tombstones import Tombstones
 
 AT_ONCE = 500  # rows per look-up
-READ_ROWS = 64
+READ_ROWS = 256
 READ_BYTES = 1 << 20
 _COLUMNS = "id, item, version, state, day, content_hash, key"
 _D_COLUMNS = "d.id, d.item, d.version, d.state, d.day, d.content_hash, d.key"
