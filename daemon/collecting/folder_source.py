@@ -1,0 +1,165 @@
+"""Sources of kind `folder`: plain text files in a folder and the folders below it.
+
+Follows no links, stays on one file system, opens nothing but regular files.
+"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from daemon.collecting.decoding import decode
+from daemon.collecting.reading import Opener, kind_reason, read_file, reason_of
+from daemon.collecting.selection import Rule, Selection, Verdict
+from daemon.collecting.skipping import Skipped, SkipReason
+from daemon.collecting.source import FoundFile, ReadFile
+from daemon.errors import SourceMissing, SourceNotAFolder, SourceUnreadable
+from storage.records import CollectedDocument, SourceSettings
+
+_REASONS = {
+    Rule.HIDDEN: SkipReason.HIDDEN,
+    Rule.EXCLUDED: SkipReason.EXCLUDED,
+    Rule.NOT_INCLUDED: SkipReason.NOT_INCLUDED,
+}
+
+
+class FolderSource:
+    """See `source.Source`."""
+
+    def __init__(
+        self, settings: SourceSettings, *, most_bytes: int, open_file: Opener = os.open
+    ) -> None:
+        self.settings = settings
+        self.folder = Path(settings.path)
+        self._selection = Selection(include=settings.include, exclude=settings.exclude)
+        self._most_bytes = most_bytes
+        self._open_file = open_file
+
+    def check(self) -> tuple[int, int]:
+        try:
+            status = self.folder.lstat()
+            with os.scandir(self.folder):
+                return status.st_dev, status.st_ino
+        except FileNotFoundError:
+            raise SourceMissing from None
+        except NotADirectoryError:
+            raise SourceNotAFolder from None
+        except OSError:
+            raise SourceUnreadable from None
+
+    def verdict(self, path: str) -> Verdict:
+        """What the globs say about a file; for `privacy test`."""
+        return self._selection.of_file(path)
+
+    def concerns(self, path: str, *, is_folder: bool) -> bool:
+        if not path:
+            return True
+        # A folder is asked as a file in it would be: no part of the way may be left out.
+        verdict = self._selection.of_file(f"{path}/x" if is_folder else path)
+        return verdict.wanted or (is_folder and verdict.rule is Rule.NOT_INCLUDED)
+
+    def scan(self, path: str = "") -> Iterator[FoundFile | Skipped]:
+        try:
+            device = self.folder.lstat().st_dev
+            status = (self.folder / path).lstat() if path else None
+        except OSError as error:
+            yield Skipped(path=path, reason=reason_of(error))
+            return
+        if status is None or self._is_own_folder(path):
+            yield from self._scan_folder(path, device)
+        else:
+            yield self._found(path, status)
+
+    def read(self, file: FoundFile) -> ReadFile | SkipReason:
+        if file.size > self._most_bytes:
+            return SkipReason.TOO_LARGE
+        if file.size == 0:
+            return SkipReason.EMPTY
+        content = read_file(
+            self.folder, file.path, most_bytes=self._most_bytes, open_file=self._open_file
+        )
+        if isinstance(content, SkipReason):
+            return content
+        text = decode(content.data)
+        if isinstance(text, SkipReason):
+            return text
+        document = CollectedDocument(
+            source=self.settings.name,
+            path=kept_path(file.path),
+            modified_at=content.mtime_ns / 1e9,
+            text=text,
+        )
+        return ReadFile(documents=iter((document,)), size=content.size, mtime_ns=content.mtime_ns)
+
+    def _is_own_folder(self, path: str) -> bool:
+        """Whether `path` is a folder that is reached without following a link."""
+        at = self.folder
+        for name in path.split("/"):
+            at /= name
+            if at.is_symlink() or not at.is_dir():
+                return False
+        return self.concerns(path, is_folder=True)
+
+    def _found(self, path: str, status: os.stat_result) -> FoundFile | Skipped:
+        verdict = self._selection.of_file(path)
+        reason = kind_reason(status.st_mode) if verdict.wanted else _REASONS[verdict.rule]
+        if reason is not None:
+            return Skipped(path=path, reason=reason)
+        return _file(path, status)
+
+    def _scan_folder(self, top: str, device: int) -> Iterator[FoundFile | Skipped]:
+        """Depth first with a stack of our own: no depth of folders is too deep for it."""
+        waiting = [top]
+        while waiting:
+            folder = waiting.pop()
+            try:
+                entries = self._entries(folder)
+            except OSError as error:
+                yield Skipped(path=folder, reason=reason_of(error))
+                continue
+            for name, entry in entries:
+                path = f"{folder}/{name}" if folder else name
+                found = self._look_at(path, entry, device)
+                if isinstance(found, str):
+                    waiting.append(found)
+                else:
+                    yield found
+
+    def _entries(self, folder: str) -> list[tuple[str, "os.DirEntry[str]"]]:
+        with os.scandir(self.folder / folder) as entries:
+            return sorted((entry.name, entry) for entry in entries)
+
+    def _look_at(
+        self, path: str, entry: "os.DirEntry[str]", device: int
+    ) -> FoundFile | Skipped | str:
+        """A file, a find that is left out, or the path of a folder to go into."""
+        try:
+            is_folder = entry.is_dir(follow_symlinks=False)
+            select = self._selection.of_folder if is_folder else self._selection.of_name
+            verdict = select(path)
+            if entry.is_symlink() and verdict.rule in (Rule.INCLUDED, Rule.NOT_INCLUDED):
+                return Skipped(path=path, reason=SkipReason.SYMLINK)
+            if not verdict.wanted:
+                return Skipped(path=path, reason=_REASONS[verdict.rule])
+            status = entry.stat(follow_symlinks=False)
+        except OSError as error:
+            return Skipped(path=path, reason=reason_of(error))
+        if status.st_dev != device:
+            return Skipped(path=path, reason=SkipReason.OTHER_FILE_SYSTEM)
+        if is_folder:
+            return path
+        reason = kind_reason(status.st_mode)
+        return _file(path, status) if reason is None else Skipped(path=path, reason=reason)
+
+
+def kept_path(path: str) -> str:
+    """A path as text that every encoder takes: bytes that are not UTF-8 become `\\udcff`."""
+    return path.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _file(path: str, status: os.stat_result) -> FoundFile:
+    return FoundFile(
+        path=path,
+        size=status.st_size,
+        mtime_ns=status.st_mtime_ns,
+        ctime_ns=status.st_ctime_ns,
+    )

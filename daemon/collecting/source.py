@@ -1,0 +1,63 @@
+"""What a kind of source has to be able to do, and what it finds.
+
+Methods block and are called in a thread, one at a time per source, except `concerns`, which is
+pure and may be asked from anywhere. Paths are relative to the source, with forward slashes; they
+may hold surrogates where the file system's names are not UTF-8.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from daemon.collecting.skipping import Skipped, SkipReason
+from storage.records import CollectedDocument, SourceSettings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundFile:
+    """A file that is wanted, as it was when it was looked at."""
+
+    path: str = field(repr=False)
+    size: int  # bytes
+    mtime_ns: int
+    ctime_ns: int  # moves with every change, also where the time of the text was set back
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadFile:
+    """What a file gave: one document, or as many as lie in it, made one after the other."""
+
+    documents: Iterator[CollectedDocument] = field(repr=False)
+    size: int
+    mtime_ns: int
+
+
+class Source(Protocol):
+    """One place, one kind. Made by `kinds.make_source` from what the user allowed."""
+
+    @property
+    def settings(self) -> SourceSettings: ...
+
+    @property
+    def folder(self) -> Path:
+        """What is watched for changes, with all that is below it."""
+        ...
+
+    def check(self) -> tuple[int, int]:
+        """The identity of the place; another one when it was replaced.
+
+        Raises:
+            SourceMissing, SourceNotAFolder, SourceUnreadable
+        """
+        ...
+
+    def concerns(self, path: str, *, is_folder: bool) -> bool:
+        """Whether a change at `path` can matter. Pure."""
+        ...
+
+    def scan(self, path: str = "") -> Iterator[FoundFile | Skipped]:
+        """Everything at `path` and below, without opening any file; the whole source by default."""
+        ...
+
+    def read(self, file: FoundFile) -> ReadFile | SkipReason: ...

@@ -1,0 +1,146 @@
+# ruff: noqa: N818 - `SourceMissing` says what happened; `SourceMissingError` says it twice
+"""What can go wrong in the service. The docstring of an error is the sentence that the user reads.
+
+    DaemonError
+    ├── ConfigError                  config.toml, with every mistake in it
+    ├── SourceError                  a place that cannot be collected from
+    │   ├── SourceMissing
+    │   ├── SourceNotAFolder
+    │   ├── SourceUnreadable
+    │   ├── SourceIsVault
+    │   ├── SourceInsideSource
+    │   ├── SourceUnknown
+    │   └── UnsupportedKind
+    ├── NightError                   a night that cannot go on
+    │   └── CandidateBroken
+    └── EngineError                  the child process with the model
+        ├── EngineDied
+        └── EngineFailed
+
+Facts in braces are numbers and fixed words of ours, and in `ConfigError` keys of the user's own
+configuration; never collected text, and no path of a source.
+"""
+
+import inspect
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+
+class DaemonError(Exception):
+    """nightloom could not do that."""
+
+    def __init__(self, *facts: object) -> None:
+        self.facts: Any = facts
+        super().__init__(self._sentence(*facts))
+
+    @classmethod
+    def _sentence(cls, *facts: object) -> str:
+        return " ".join(inspect.cleandoc(cls.__doc__ or "").split()).format(*facts)
+
+
+# --------------------------------------------------------------------------- configuration
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mistake:
+    """One thing that is wrong in the configuration, and where."""
+
+    line: int | None  # None: the file as a whole
+    sentence: str
+
+    def __str__(self) -> str:
+        return self.sentence if self.line is None else f"line {self.line}: {self.sentence}"
+
+
+class ConfigError(DaemonError):
+    """The configuration has mistakes; correct them and start again:"""
+
+    def __init__(self, mistakes: tuple[Mistake, ...]) -> None:
+        super().__init__()
+        self.mistakes = mistakes
+
+    def __str__(self) -> str:
+        return "\n".join([self._sentence(), *(f"  {mistake}" for mistake in self.mistakes)])
+
+
+# --------------------------------------------------------------------------- sources
+
+
+class SourceError(DaemonError):
+    """This place cannot be collected from."""
+
+
+class SourceMissing(SourceError):
+    """There is nothing at this place now; look whether the path is right and the disk is there."""
+
+
+class SourceNotAFolder(SourceError):
+    """This is not a folder; name the folder that holds the files."""
+
+
+class SourceUnreadable(SourceError):
+    """The system does not let nightloom read this folder; allow it and try again."""
+
+
+class SourceIsVault(SourceError):
+    """nightloom keeps its own files in this place or below it, so it is not collected from; name
+    the folders with your texts one by one."""
+
+
+class SourceInsideSource(SourceError):
+    """This folder and an existing source lie inside each other; remove that source first, or name
+    a folder that lies apart."""
+
+
+class SourceUnknown(SourceError):
+    """There is no source with this name; 'nightloom privacy sources list' shows those there are."""
+
+
+class UnsupportedKind(SourceError):
+    """Sources of this kind are not known; known are: {}."""
+
+
+# --------------------------------------------------------------------------- nights
+
+
+class NightError(DaemonError):
+    """{}"""
+
+    def __init__(self, sentence: str = "The night could not go on.") -> None:
+        super().__init__(sentence)
+
+
+class CandidateBroken(NightError):
+    """What the engine handed over is no usable adapter: {}. It was thrown away; the adapter in use
+    stays."""
+
+
+# --------------------------------------------------------------------------- engine
+
+
+class EngineError(DaemonError):
+    """The engine cannot be used."""
+
+
+class EngineDied(EngineError):
+    """The engine ended in the middle of its work; the next request starts it again."""
+
+
+class EngineFailed(EngineError):
+    """{}"""
+
+    def __init__(self, sentence: str, *, code: str, facts: Mapping[str, Any]) -> None:
+        super().__init__(sentence)
+        self.code = code
+        self.facts = dict(facts)
+
+    @classmethod
+    def from_header(cls, header: Mapping[str, Any]) -> Self:
+        """From the header of the engine's `failed` message, whose sentence never holds text."""
+        facts = {key: value for key, value in header.items() if key not in ("code", "sentence")}
+        return cls(
+            str(header.get("sentence", "The engine failed.")),
+            code=str(header.get("code", "broken")),
+            facts=facts,
+        )
