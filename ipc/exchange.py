@@ -73,9 +73,7 @@ class EventStream:
 
     def __init__(self, request: web.Request, *, content_type: str) -> None:
         self._request = request
-        self.response = web.StreamResponse(
-            headers=NO_STORE | {"Content-Type": content_type, "X-Accel-Buffering": "no"}
-        )
+        self.response = web.StreamResponse(headers=NO_STORE | {"Content-Type": content_type})
 
     async def open(self) -> None:
         await self.response.prepare(self._request)
@@ -107,9 +105,11 @@ async def heartbeat(
                 return
             yield event
     finally:
-        if coming is not None and not coming.done():
-            coming.cancel()
+        if coming is not None:
+            coming.cancel()  # does nothing to one that is done
             await asyncio.wait({coming})
+            if not coming.cancelled():
+                coming.exception()  # seen: else asyncio logs it, text and all
         await events.aclose()
 
 

@@ -57,6 +57,7 @@ def failing(error: Exception, *, after: tuple[str, ...] = ()) -> Callable[..., E
 class Talker:
     """A model that never stops talking by itself, and notes when it was stopped."""
 
+    word: str = "and "
     stopped: threading.Event = field(default_factory=threading.Event)
     begun: threading.Event = field(default_factory=threading.Event)
 
@@ -65,7 +66,7 @@ class Talker:
             yield Started(model=PINNED, prompt_tokens=5)
             while True:
                 self.begun.set()
-                yield TextPiece(text="and ")
+                yield TextPiece(text=self.word)
                 await asyncio.sleep(0.005)
         finally:
             self.stopped.set()

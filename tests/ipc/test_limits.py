@@ -151,3 +151,23 @@ def test_stopping_the_service_cuts_what_does_not_end(tmp_path: Path) -> None:
     assert talker.stopped.is_set()
     with pytest.raises(AnswerCutShort):
         list(pieces)
+
+
+def test_a_body_that_does_not_arrive_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ipc.exchange.BODY_SECONDS", 0.1)
+    with house(tmp_path / "run") as served, connected(served) as client:
+        client.sendall(b"POST %b HTTP/1.1\r\nHost: n\r\nContent-Length: 9\r\n\r\n{" % CHAT.encode())
+        assert client.recv(65536).startswith(b"HTTP/1.1 408")
+
+
+def test_a_client_that_stops_reading_does_not_keep_the_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ipc.exchange.STALLED_SECONDS", 0.2)
+    talker = Talker(word="and " * 50_000)
+    with house(tmp_path / "run", answer=talker) as served, connected(served) as client:
+        client.sendall(b"POST %b HTTP/1.1\r\nHost: n\r\n" % CHAT.encode())
+        client.sendall(b"Content-Length: %d\r\n\r\n" % len(ASKED) + ASKED)
+        assert talker.stopped.wait(SOON_SECONDS), "nothing was read, and nothing closed by us"
