@@ -188,7 +188,7 @@ def test_one_flipped_bit_in_the_slot_file_never_opens_another_root(bit: int) -> 
     ],
 )
 def test_hostile_argon2_parameters_are_refused_without_running_them(cost: dict[str, Any]) -> None:
-    with pytest.raises(VaultDamaged, match="Argon2 cost|not complete"):
+    with pytest.raises(VaultDamaged, match=r"Argon2 cost|not complete"):
         unlock(decode_slots(with_argon2(**cost)), PASSPHRASE)
 
 
