@@ -5,6 +5,7 @@ with the base. Nothing is allocated: parameters are on the meta device.
 """
 
 import torch
+from huggingface_hub.errors import StrictDataclassError
 from transformers import (
     LlamaConfig,
     LlamaForCausalLM,
@@ -46,7 +47,7 @@ def empty_model(config: Config) -> PreTrainedModel:
             )
         decoder = model.get_decoder()
         decoder.rotary_emb = type(decoder.rotary_emb)(model.config)
-    except (ValueError, TypeError, KeyError, ZeroDivisionError) as error:
+    except (ValueError, TypeError, KeyError, ZeroDivisionError, StrictDataclassError) as error:
         raise BaseDamaged(CONFIG_FILE, "its numbers contradict each other") from error
     return model
 

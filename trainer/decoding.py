@@ -100,7 +100,7 @@ class _GrowingLayer(DynamicLayer):
     """
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._room: tuple[torch.Tensor, torch.Tensor] | None = None
         self._length = 0
 

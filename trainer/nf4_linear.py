@@ -138,7 +138,8 @@ def _check(stored: Mapping[str, torch.Tensor], shape: LinearShape) -> None:
 def dequantise(layer: torch.nn.Module) -> torch.Tensor:
     """The matrix that a layer of ours stands for: (out_features, in_features) fp32."""
     assert isinstance(layer, Linear4bit)
-    state: QuantState = layer.quant_state
+    state = layer.quant_state
+    assert isinstance(state, QuantState)
     exact = QuantState(
         absmax=state.absmax, shape=state.shape, code=state.code, blocksize=state.blocksize,
         quant_type=state.quant_type, dtype=torch.float32, offset=state.offset,

@@ -8,6 +8,7 @@ downloads a base does so in a process of its own, without the trainer.
 
 import logging
 import os
+import sys
 
 NOISY_AT_IMPORT = "bitsandbytes.backends.cpu.ops"  # "Failed to load CPU gemm_4bit_forward ..."
 
@@ -17,4 +18,6 @@ def go_offline() -> None:
     os.environ["HF_HUB_OFFLINE"] = "1"
     os.environ["TRANSFORMERS_OFFLINE"] = "1"
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+    if "huggingface_hub.constants" in sys.modules:  # somebody was earlier
+        sys.modules["huggingface_hub.constants"].HF_HUB_OFFLINE = True  # type: ignore[attr-defined]
     logging.getLogger(NOISY_AT_IMPORT).setLevel(logging.ERROR)

@@ -16,8 +16,8 @@ import torch
 
 from trainer.base_format import write_facts
 from trainer.base_model import BaseModel, load_base
-from trainer.errors import BaseExists
 from trainer.builtin_base import BUILTIN_BASE
+from trainer.errors import BaseExists
 from trainer.quantising import quantise_folder
 
 NAME = "nightloom-16m"
