@@ -15,24 +15,23 @@ def base() -> None:
 @base.command("list")
 @json_option
 def list_bases(as_json: bool) -> None:
-    """List the base models, with the one in use marked."""
+    """List the base models; a star stands before the one in use."""
     with administration() as service:
         show(service.bases(), as_json, _bases_text)
 
 
 def _bases_text(answer: list[Json]) -> str:
-    if not answer:
-        return "No base is installed; install nightloom again to get the built-in one."
-    keys = list(answer[0])
-    rows = [[_cell(key, listed.get(key)) for key in keys] for listed in answer]
-    return text.table([key.replace("_", " ") for key in keys], rows)
-
-
-def _cell(key: str, found: object) -> str:
-    if key.endswith("bytes") and isinstance(found, int):
-        return text.size(found)
-    if key in ("identity", "sha256") and isinstance(found, str):
-        return text.short(found)
-    if isinstance(found, int) and not isinstance(found, bool):
-        return text.count(found)
-    return text.value(found)
+    rows = [
+        (
+            "*" if listed["in_use"] else "",
+            text.value(listed["name"]),
+            text.count(listed.get("parameters")),
+            text.count(listed.get("context_tokens")),
+            text.size(listed.get("weights_bytes")),
+            text.short(listed.get("identity")),
+            text.value(listed.get("problem") or listed.get("description")),
+        )
+        for listed in answer
+    ]
+    headings = ("", "name", "parameters", "context", "size", "identity", "what it is")
+    return text.table(headings, rows, right="  rrr")

@@ -16,12 +16,18 @@ class PeakMemory:
         self._every_seconds = every_seconds
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="peak memory", daemon=True)
+        self._noting = threading.Lock()
         self._peak = 0
 
-    @property
     def peak_bytes(self) -> int | None:
-        """None where memory cannot be measured."""
+        """The most until now, this moment included; None where memory cannot be measured."""
+        self._look()
         return self._peak or None
+
+    @property
+    def noticed_bytes(self) -> int:
+        """The most that the thread has seen."""
+        return self._peak
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -32,8 +38,11 @@ class PeakMemory:
         self._thread.join()
 
     def _watch(self) -> None:
+        while not self._over.wait(self._every_seconds):
+            self._look()
+
+    def _look(self) -> None:
         own = os.getpid()
-        while True:
-            self._peak = max(self._peak, memory_bytes((own, *descendants(own))))
-            if self._over.wait(self._every_seconds):
-                return
+        found = memory_bytes((own, *descendants(own)))
+        with self._noting:
+            self._peak = max(self._peak, found)

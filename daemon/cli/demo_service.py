@@ -26,6 +26,7 @@ from daemon.cli.process_tree import descendants, read_parents
 
 READY_SECONDS = 60.0  # a second is usual; a machine may be busy
 STOP_SECONDS = 15.0
+LAST_LINES = 10  # of its log, when it ended without a sentence
 SERVICE_COMMAND = (sys.executable, "-P", "-m", "daemon.cli", "run")
 
 
@@ -62,9 +63,12 @@ class DemoService:
         return service
 
     def pass_on_messages(self) -> None:
-        """Prints what the service said on stderr; it never holds a user's text."""
+        """Prints why the service ended, from its stderr; that never holds a user's text."""
         self._messages.seek(0)
-        click.echo(self._messages.read().decode("utf-8", "replace").strip(), err=True)
+        lines = self._messages.read().decode("utf-8", "replace").splitlines()
+        said = [line for line in lines if line.startswith("nightloom: ")]
+        for line in said or lines[-LAST_LINES:]:
+            click.echo(line, err=True)
 
     def stop(self) -> None:
         """Ends the service and whatever it started; first politely."""

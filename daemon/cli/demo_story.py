@@ -84,7 +84,7 @@ def tell(
         documents=documents,
         stage_seconds=stages.seconds,
         total_seconds=time.monotonic() - begun,
-        peak_bytes=memory.peak_bytes,
+        peak_bytes=memory.peak_bytes(),
     )
     for shown in (answers_table(answers), outcome_table(outcome)):
         console.print()

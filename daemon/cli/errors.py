@@ -11,6 +11,7 @@ The docstring of each class is the sentence the user reads; none of them holds t
     ├── PassphrasesDiffer
     ├── PassphraseNotGiven
     ├── NightOnlyNow
+    ├── NightLost
     └── DemoError
         ├── DemoFolderTaken
         ├── DemoServiceDied
@@ -58,6 +59,11 @@ class PassphraseNotGiven(CommandError):
 class NightOnlyNow(CommandError):
     """Nights start on their own when the machine is idle and plugged in; to start one at once,
     use `nightloom night run --now`."""
+
+
+class NightLost(CommandError):
+    """The night ended without a result; the service's log says why, and
+    `nightloom night run --now` tries again."""
 
 
 class DemoError(CommandError):

@@ -3,7 +3,7 @@
 import click
 
 from daemon.cli import text
-from daemon.cli.errors import NightOnlyNow
+from daemon.cli.errors import NightLost, NightOnlyNow
 from daemon.cli.exits import ExitCode
 from daemon.cli.output import Json, json_option, say, show, show_line
 from daemon.cli.reaching import administration
@@ -43,7 +43,10 @@ def run_night(context: click.Context, now: bool, as_json: bool) -> None:
             except KeyboardInterrupt:
                 say("The night goes on without being watched; `nightloom status` shows it.")
                 raise
-            say(_ending(entry))
+            if entry:
+                say(_ending(entry))
+    if not entry:
+        raise NightLost
     if entry.get("state") == "failed":
         context.exit(ExitCode.FAILED)
 

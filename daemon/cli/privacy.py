@@ -84,7 +84,10 @@ def remove_source(name: str, as_json: bool) -> None:
         show(
             service.remove_source(name),
             as_json,
-            lambda _: "The source is removed; nothing new is read from it.",
+            lambda gone: (
+                "The source is removed and nothing more is read from it; "
+                f"{text.plural(gone.get('kept_documents'), 'document')} of it stay in the vault."
+            ),
         )
 
 
@@ -140,9 +143,9 @@ def _preview_text(answer: Json) -> str:
             f", about {text.count(answer['about_tokens'])} tokens."
         )
     else:
-        verdict = (
-            f"Too little for a night: about {text.count(answer['missing_tokens'])} tokens of new "
-            f"text are missing to the {text.count(answer['minimum_tokens'])} that it needs."
+        missing = text.count(answer["missing_tokens"])
+        verdict = text.value(
+            answer.get("sentence") or f"A night needs about {missing} more tokens of new text."
         )
     return f"{listed}\n\n{verdict}" if rows else verdict
 

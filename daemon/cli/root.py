@@ -50,7 +50,8 @@ class NightloomCommand(click.Group):
 def _report(error: BaseException) -> int:
     """Says what went wrong and returns the exit code."""
     if isinstance(error, (KeyboardInterrupt, click.Abort)):
-        return 128 + getattr(error, "number", signal.SIGINT)  # as shells do
+        asked = error.__cause__ if isinstance(error, click.Abort) else error
+        return 128 + getattr(asked, "number", signal.SIGINT)  # as shells do
     if isinstance(error, click.exceptions.Exit):
         return error.exit_code
     if isinstance(error, click.exceptions.NoArgsIsHelpError):

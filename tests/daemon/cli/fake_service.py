@@ -68,6 +68,7 @@ PREVIEW: Json = {
     "minimum_tokens": 2000,
     "enough": False,
     "missing_tokens": 1000,
+    "sentence": "A night needs about 1,000 more tokens of new text.",
     "documents": [],
 }
 NIGHT: Json = {
@@ -115,7 +116,18 @@ ADAPTER: Json = {
     "status": "current",
     "documents": 240,
 }
-BASE: Json = {"name": "builtin", "identity": "ab" * 32, "current": True, "bytes": 11_000_000}
+BASE: Json = {
+    "name": "builtin",
+    "in_use": True,
+    "identity": "ab" * 32,
+    "model": "nightloom-15m",
+    "parameters": 15_700_000,
+    "context_tokens": 512,
+    "weights_bytes": 11_000_000,
+    "licence": "Apache-2.0",
+    "description": "A base to try nightloom offline.",
+    "problem": None,
+}
 
 
 class FakeAdmin:
@@ -128,6 +140,7 @@ class FakeAdmin:
         self.night_entry = NIGHT
         self.night_list = [NIGHT]
         self.adapter_list = [ADAPTER]
+        self.base_list = [BASE]
         self.preview_answer = PREVIEW
         self.during_night: Callable[[], None] | None = None
 
@@ -156,7 +169,7 @@ class FakeAdmin:
 
     async def remove_source(self, name: str) -> Json:
         self._note("remove_source", name=name)
-        return SOURCE
+        return {"name": name, "kept_documents": 246}
 
     async def rescan(self) -> Json:
         self._note("rescan")
@@ -172,7 +185,8 @@ class FakeAdmin:
             yield step
         if self.during_night is not None:
             await asyncio.to_thread(self.during_night)
-        yield {"night": self.night_entry}
+        if self.night_entry:
+            yield {"night": self.night_entry}
 
     async def stop_night(self) -> Json:
         self._note("stop_night")
@@ -196,7 +210,7 @@ class FakeAdmin:
 
     async def bases(self) -> list[Json]:
         self._note("bases")
-        return [BASE]
+        return self.base_list
 
     async def shut_down(self) -> Json:
         self._note("shut_down")

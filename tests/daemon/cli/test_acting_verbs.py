@@ -37,7 +37,9 @@ def test_a_source_is_added_with_its_globs_and_an_absolute_path(
 
 
 def test_a_source_is_removed_by_a_name_with_any_characters(run: Run, service: FakeAdmin) -> None:
-    assert run("privacy", "sources", "remove", "my/näme ?").exit_code == 0
+    result = run("privacy", "sources", "remove", "my/näme ?")
+
+    assert "246 documents of it stay in the vault" in result.stdout
     assert service.asked == [("remove_source", {"name": "my/näme ?"})]
 
 
@@ -92,6 +94,18 @@ def test_only_a_failed_night_fails_the_command(
 
     assert result.exit_code == code
     assert "About 800 more tokens are needed." in result.stdout
+
+
+@pytest.mark.parametrize("form", [[], ["--json"]])
+def test_a_night_that_ends_without_a_word_is_a_failure(
+    run: Run, service: FakeAdmin, form: list[str]
+) -> None:
+    service.night_entry = {}
+
+    result = run("night", "run", "--now", *form)
+
+    assert result.exit_code == 1
+    assert "without a result" in result.stderr
 
 
 def test_a_night_without_now_says_how_nights_start(run: Run, service: FakeAdmin) -> None:

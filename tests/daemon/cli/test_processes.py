@@ -113,11 +113,11 @@ def test_the_peak_stays_when_the_memory_is_given_back(processes: ExitStack) -> N
     with PeakMemory(every_seconds=0.01) as memory:
         big = started(processes, "b = bytearray(b'x') * 80_000_000; print(flush=True); input()")
         said(big)
-        while (memory.peak_bytes or 0) < 80 * MEGABYTE:
-            assert big.poll() is None
+        with_it = memory.peak_bytes() or 0
         big.kill()
         big.wait()
-    assert (memory.peak_bytes or 0) > 80 * MEGABYTE
+        assert with_it > 80 * MEGABYTE
+        assert (memory.peak_bytes() or 0) >= with_it
 
 
 KILLED_PARENT = """
@@ -131,6 +131,16 @@ time.sleep(600)
 '''])
 input()
 """
+
+
+def test_the_peak_is_noticed_while_nobody_asks(processes: ExitStack) -> None:
+    with PeakMemory(every_seconds=0.01) as memory:
+        before = memory.peak_bytes() or 0
+        big = started(processes, "b = bytearray(b'x') * 80_000_000; print(flush=True); input()")
+        said(big)
+        while memory_bytes([big.pid]) and memory.noticed_bytes < before + 60 * MEGABYTE:
+            assert big.poll() is None
+        assert memory.noticed_bytes >= before + 60 * MEGABYTE
 
 
 def test_a_child_ends_even_when_its_parent_is_killed(processes: ExitStack) -> None:

@@ -63,10 +63,9 @@ def test_without_sources_the_next_step_is_named(run: Run, service: FakeAdmin) ->
 
 
 def test_preview_says_how_much_text_is_missing(run: Run, service: FakeAdmin) -> None:
-    assert (
-        "about 1,000 tokens of new text are missing to the 2,000"
-        in run("privacy", "preview").stdout
-    )
+    said = run("privacy", "preview").stdout
+
+    assert said.endswith("A night needs about 1,000 more tokens of new text.\n")
 
 
 def test_preview_says_what_tonight_would_learn(run: Run, service: FakeAdmin) -> None:
@@ -75,6 +74,19 @@ def test_preview_says_what_tonight_would_learn(run: Run, service: FakeAdmin) -> 
     said = run("privacy", "preview").stdout
 
     assert "Tonight would learn from 3 new documents, about 1,000 tokens." in said
+
+
+def test_the_base_in_use_is_starred_and_a_broken_one_named(run: Run, service: FakeAdmin) -> None:
+    service.base_list += [
+        fake_service.BASE | {"name": "other", "in_use": False, "problem": "Its tensors are cut."}
+    ]
+
+    _, used, broken = run("base", "list").stdout.splitlines()
+
+    assert used.startswith("*  builtin  15,700,000      512  11 MB")
+    assert used.endswith("A base to try nightloom offline.")
+    assert broken.startswith("   other")
+    assert broken.endswith("Its tensors are cut.")
 
 
 def test_the_log_shows_losses_as_changes(run: Run, service: FakeAdmin) -> None:
