@@ -158,7 +158,7 @@ def known_config(raw: Mapping[str, Any]) -> Config:
     if raw.get("auto_map"):
         raise BaseWantsCode(f"auto_map in {CONFIG_FILE}")
     kind = raw.get("model_type")
-    if kind not in ARCHITECTURES:
+    if not isinstance(kind, str) or kind not in ARCHITECTURES:
         shown = kind if isinstance(kind, str) and re.fullmatch(r"[\w.-]{1,40}", kind) else "unknown"
         raise UnsupportedArchitecture(shown, ", ".join(ARCHITECTURES.values()))
     config = {name: raw[name] for name in (*MEANING, *MARKS) if name in raw}
@@ -178,7 +178,8 @@ def _rope(raw: Mapping[str, Any]) -> dict[str, Any]:
     rope = {name: value for name, value in given.items() if name != "type"}
     rope.setdefault("rope_type", given.get("type", "default"))
     rope.setdefault("rope_theta", raw.get("rope_theta", 10000.0))
-    rope["rope_theta"] = float(rope["rope_theta"])
+    if type(rope["rope_theta"]) is int and abs(rope["rope_theta"]) < 2**53:
+        rope["rope_theta"] = float(rope["rope_theta"])
     return rope
 
 
@@ -203,6 +204,7 @@ def _plausible(name: str, value: Any) -> bool:
         return (
             isinstance(value, dict)
             and value["rope_type"] in ROPE_TYPES
+            and isinstance(value["rope_theta"], float)
             and all(_plain(one) for one in value.values())
         )
     return name == "model_type"

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import GenerationConfig
 
@@ -304,6 +304,7 @@ def test_settings_out_of_range_are_refused(wrong: dict[str, object]) -> None:
 # --------------------------------------------------------------------------- stop strings
 
 
+@settings(deadline=None)
 @given(
     pieces=st.lists(st.text("ab\n", max_size=4)),
     stops=st.lists(st.text("ab\n", min_size=1, max_size=4), max_size=3),
