@@ -27,6 +27,7 @@ from storage.tombstones import Tombstones
 AT_ONCE = 500  # rows per look-up
 READ_ROWS = 256
 READ_BYTES = 1 << 20
+NAME_TRIALS = 10  # documents that may be damaged before a source's name is given up
 _COLUMNS = "id, item, version, state, day, content_hash, key"
 _D_COLUMNS = "d.id, d.item, d.version, d.state, d.day, d.content_hash, d.key"
 
@@ -131,8 +132,9 @@ class Documents:
 
     def _name_of(self, source_hash: bytes) -> str | None:
         ids = self._database.fetch(
-            "SELECT d.id FROM items i JOIN documents d ON d.item = i.id WHERE i.source_hash = ?",
-            [source_hash],
+            "SELECT d.id FROM items i JOIN documents d ON d.item = i.id WHERE i.source_hash = ? "
+            "ORDER BY d.id LIMIT ?",
+            [source_hash, NAME_TRIALS],
         )
         for (document_id,) in ids:
             found = self._open_some([document_id])

@@ -92,8 +92,7 @@ class SealedDatabase:
         del self._on_commit[commits:]
         undone = self._on_rollback[rollbacks:]
         del self._on_rollback[rollbacks:]
-        for action in reversed(undone):
-            action()
+        _run_all(reversed(undone))
 
     def _finish(self) -> None:
         self.observe("commit:after")
@@ -103,11 +102,20 @@ class SealedDatabase:
         actions, self._on_commit = self._on_commit, []
         self._on_rollback = []
         truncate, self._truncate_log, self._changed = self._truncate_log, False, False
-        for action in actions:
-            action()
+        _run_all(actions)
         if truncate:
-            # Else what was deleted stays readable in the write-ahead log.
+            self._empty_log()
+
+    def _empty_log(self) -> None:
+        """Else what was deleted stays readable in the write-ahead log.
+
+        The change is kept by now, so a full disk here is no error: the next deletion, or closing,
+        tries again.
+        """
+        try:
             self.database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        except sqlite3.OperationalError:
+            self._truncate_log = True
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[Database]:
@@ -190,9 +198,17 @@ class SealedDatabase:
         self._truncate_log = True
 
     def close(self) -> None:
+        """SQLite empties the log as the last connection closes."""
         with self._lock:
             self.database.conn.close()
             self._witness.close()
+
+
+def _run_all(actions: Iterable[Action]) -> None:
+    """Removals of files; one that cannot be removed now is swept at the next start."""
+    for action in actions:
+        with contextlib.suppress(OSError):
+            action()
 
 
 @contextlib.contextmanager

@@ -101,8 +101,6 @@ class Vault:
         self.ledger = Ledger(database)
         swept = sum(some.sweep() for some in files.values())
         self.opening = OpeningNotes(witness_missing=witness_missing, swept_files=swept)
-        if witness_missing:
-            self.ledger.append_event(WITNESS_MISSING, {})
 
     @classmethod
     def create(
@@ -189,13 +187,15 @@ class Vault:
         with sqlite_errors_named(), contextlib.ExitStack() as stack:
             connection = connect(folder / DATABASE)
             stack.callback(connection.close)
+            stack.callback(witness.close)
             database = SealedDatabase(connection, keys, witness, observe=observe)
             found, witnessed = database.manifest.generation, witness.read()
             if database.manifest_opens and witnessed is not None and found < witnessed:
                 raise RolledBack(found=found, witnessed=witnessed)
-            if witnessed is None:
-                witness.start_anew(found)
             vault = cls(folder, database, lock, witness_missing=witnessed is None, day=day)
+            if witnessed is None:  # recorded first, so that a crash cannot hide it
+                vault.ledger.append_event(WITNESS_MISSING, {})
+                witness.start_anew(database.manifest.generation)
             stack.pop_all()
         return vault
 
@@ -213,7 +213,7 @@ class Vault:
         return verify(self._database, self.documents, self.ledger, self._files.values())
 
     def close(self) -> None:
-        """Let the keys go and the next one in. Closing twice is no mistake."""
+        """Close the database and let the next one in. Closing twice is no mistake."""
         if self._lock is None:
             return
         self._database.close()

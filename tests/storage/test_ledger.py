@@ -67,12 +67,12 @@ def test_a_damaged_night_is_left_out_of_the_log(vault: Vault, folder: Path) -> N
 
 
 def test_events_are_kept_in_order(vault: Vault, folder: Path) -> None:
-    vault.ledger.append_event("collected", {"documents": 3, 7: (1, 2)})
+    vault.ledger.append_event("collected", {"documents": 3, "items": (1, 2)})
     vault.ledger.append_event("published", {"adapter": "abc"})
     vault.close()
     with reopen(folder) as again:
         assert again.ledger.events() == [
-            {"id": 1, "kind": "collected", "facts": {"documents": 3, "7": [1, 2]}},
+            {"id": 1, "kind": "collected", "facts": {"documents": 3, "items": [1, 2]}},
             {"id": 2, "kind": "published", "facts": {"adapter": "abc"}},
         ]
         assert again.verify().intact
