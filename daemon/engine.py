@@ -1,0 +1,150 @@
+"""The engine process: one base, one model thread, a link to the service and nothing else.
+
+Started by `engine_handle.py` as `python -m daemon.engine FD`. The main thread reads the link and
+puts work into a queue; the model thread does it in turn. Work that a client waits for goes first:
+it takes the model from a running night at the next layer's border. The process never sees a key,
+the vault or the network (which it denies itself before it reads anything).
+"""
+
+import socket
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from daemon.confinement import confine_engine
+from ipc.errors import LinkError
+from ipc.link import BlockingLink, Message
+
+URGENT = frozenset({"generate", "adapter_load", "adapter_drop", "tokenise"})
+CONTROL = frozenset({"cancel", "stop_training"})
+
+
+class Job:
+    """One request: its parameters, what was attached to it, and whether it is still wanted."""
+
+    def __init__(self, number: int, op: str, parameters: dict[str, Any], body: bytes) -> None:
+        self.number = number
+        self.op = op
+        self.parameters = parameters
+        self.body = body
+        self.attachments: list[Message] = []
+        self.cancelled = threading.Event()
+        self.stop = threading.Event()
+
+
+class Desk:
+    """The queue between the thread that reads and the thread that works."""
+
+    def __init__(self) -> None:
+        self._urgent: deque[Job] = deque()
+        self._patient: deque[Job] = deque()
+        self._running: dict[int, Job] = {}
+        self._changed = threading.Condition()
+        self._closed = False
+
+    def put(self, job: Job) -> None:
+        with self._changed:
+            (self._urgent if job.op in URGENT else self._patient).append(job)
+            self._running[job.number] = job
+            self._changed.notify_all()
+
+    def find(self, number: int) -> Job | None:
+        with self._changed:
+            return self._running.get(number)
+
+    def close(self) -> None:
+        """No more work comes; what runs is asked to stop."""
+        with self._changed:
+            self._closed = True
+            for job in self._running.values():
+                job.cancelled.set()
+                job.stop.set()
+            self._changed.notify_all()
+
+    @property
+    def urgent_waits(self) -> bool:
+        return bool(self._urgent) or self._closed
+
+    def take_urgent(self) -> Job | None:
+        with self._changed:
+            return self._urgent.popleft() if self._urgent else None
+
+    def take(self) -> Job | None:
+        """The next job, urgent ones first; waits. None when the desk is closed."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._closed or self._urgent or self._patient)
+            if self._closed:
+                return None
+            return (self._urgent or self._patient).popleft()
+
+    def finished(self, job: Job) -> None:
+        with self._changed:
+            self._running.pop(job.number, None)
+
+
+class Reader:
+    """Turns messages into jobs: attachments are gathered until their request comes."""
+
+    def __init__(self, link: BlockingLink, desk: Desk) -> None:
+        self._link = link
+        self._desk = desk
+        self._attachments: dict[int, list[Message]] = {}
+
+    def run(self) -> None:
+        """Until the service closes the link."""
+        try:
+            while True:
+                self._handle(self._link.receive())
+        except LinkError:
+            self._desk.close()
+
+    def _handle(self, message: Message) -> None:
+        header = message.header
+        number = int(header["id"])
+        if "attach" in header:
+            self._attachments.setdefault(number, []).append(message)
+            return
+        op = str(header["op"])
+        if op in CONTROL:
+            target = self._desk.find(int(header["target"]))
+            if target is not None:
+                (target.cancelled if op == "cancel" else target.stop).set()
+            return
+        job = Job(number, op, dict(header.get("parameters", {})), bytes(message.body))
+        job.attachments = self._attachments.pop(number, [])
+        self._desk.put(job)
+
+
+def work(desk: Desk, link: BlockingLink, make_model: Callable[[Desk, BlockingLink], Any]) -> None:
+    """The model thread: one job after the other until the desk closes."""
+    model = make_model(desk, link)
+    while (job := desk.take()) is not None:
+        model.do(job)
+
+
+def make_model(desk: Desk, link: BlockingLink) -> Any:
+    from daemon.engine_model import EngineModel  # imports torch: only in the model thread
+
+    return EngineModel(desk, link)
+
+
+def main() -> int:
+    sock = socket.socket(fileno=int(sys.argv[1]))
+    confine_engine()
+    link = BlockingLink(sock)
+    desk = Desk()
+    reader = threading.Thread(target=Reader(link, desk).run, name="link", daemon=True)
+    reader.start()
+    try:
+        work(desk, link, make_model)
+    except LinkError:
+        return 0  # the service is gone, and with it the reason to run
+    finally:
+        link.close()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,162 @@
+"""Requests from `api.sock` to the engine: which version answers is fixed when a request comes in.
+
+Implements `ipc.inference.InferenceBackend`. `personal` is whatever the shelf calls current at
+that moment (the bare base as long as there is none); a swap later does not touch the request.
+"""
+
+import contextlib
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from typing import Any
+
+from daemon.engine_handle import EngineHandle, adapter_name, body_json
+from daemon.errors import EngineDied, EngineError, EngineFailed
+from daemon.vault_door import VaultDoor
+from ipc.errors import BadRequest, EngineUnavailable, PromptTooLong, QueueFull, UnknownModel
+from ipc.inference import (
+    Finished,
+    GenerationEvent,
+    GenerationRequest,
+    ModelInfo,
+    Started,
+    TextPiece,
+)
+from ipc.link import Message
+from storage.errors import StorageError
+from storage.records import AdapterStatus, PublishedAdapter
+
+QUEUE_LIMIT = 32  # requests that may wait for the one model thread
+RETRY_AFTER_SECONDS = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pinned:
+    """The version that answers one request."""
+
+    label: str  # "base" or "personal@<sha12>"
+    adapter: str | None  # digest
+
+
+def choose_version(model: str, shelf: list[PublishedAdapter]) -> Pinned:
+    """Which adapter `model` means now.
+
+    Raises:
+        UnknownModel: no such adapter, or one that was withdrawn.
+    """
+    if model == "base":
+        return Pinned(label="base", adapter=None)
+    usable = [a for a in shelf if a.status is not AdapterStatus.WITHDRAWN]
+    if model == "personal":
+        usable = [a for a in usable if a.status is AdapterStatus.CURRENT]
+        if not usable:
+            return Pinned(label="base", adapter=None)
+    elif model.startswith("personal@") and len(model) >= len("personal@") + 6:
+        usable = [a for a in usable if a.sha256.startswith(model.removeprefix("personal@"))]
+    else:
+        raise UnknownModel
+    if len(usable) != 1:
+        raise UnknownModel
+    return Pinned(label=f"personal@{usable[0].sha256[:12]}", adapter=usable[0].sha256)
+
+
+class Serving:
+    """Answers clients with the engine's tokens.
+
+    Args:
+        vault: for the adapters on the shelf.
+        engine: generates.
+        started_at: seconds since the epoch; what `/v1/models` gives as the base's `created`.
+    """
+
+    def __init__(self, *, vault: VaultDoor, engine: EngineHandle, started_at: int) -> None:
+        self._vault = vault
+        self._engine = engine
+        self._started_at = started_at
+        self._waiting = 0
+
+    async def models(self) -> list[ModelInfo]:
+        """`personal`, `base`, and every adapter by its digest; does not start the engine."""
+        shelf = await self._vault.call(lambda vault: vault.shelf.list())
+        current = next((a for a in shelf if a.status is AdapterStatus.CURRENT), None)
+        rows = [_info("personal", current, self._started_at), _info("base", None, self._started_at)]
+        rows += [
+            _info(f"personal@{adapter.sha256[:12]}", adapter, self._started_at)
+            for adapter in shelf
+            if adapter.status is not AdapterStatus.WITHDRAWN
+        ]
+        return rows
+
+    async def generate(self, request: GenerationRequest) -> AsyncGenerator[GenerationEvent, None]:
+        """See `InferenceBackend.generate`."""
+        if self._waiting >= QUEUE_LIMIT:
+            raise QueueFull(retry_after=RETRY_AFTER_SECONDS)
+        self._waiting += 1
+        try:
+            shelf = await self._vault.call(lambda vault: vault.shelf.list())
+            pinned = choose_version(request.model, shelf)
+            parameters, body = _asked(request, pinned)
+            adapters = [pinned.adapter] if pinned.adapter else []
+            messages = self._engine.request("generate", parameters, body, adapters=adapters)
+            async with contextlib.aclosing(messages):
+                async for message in messages:
+                    yield _event(message, pinned)
+        except EngineFailed as error:
+            raise _for_client(error) from None
+        except EngineDied:
+            raise EngineUnavailable from None
+        except (EngineError, StorageError) as error:
+            raise EngineUnavailable(str(error)) from None
+        finally:
+            self._waiting -= 1
+
+
+def _asked(request: GenerationRequest, pinned: Pinned) -> tuple[dict[str, Any], bytes]:
+    sampling = request.sampling
+    parameters = {
+        "adapter": adapter_name(pinned.adapter) if pinned.adapter else None,
+        "max_tokens": sampling.max_tokens,
+        "temperature": sampling.temperature,
+        "top_p": sampling.top_p,
+        "seed": sampling.seed,
+    }
+    private: dict[str, Any] = {"stop": list(sampling.stop)}
+    if request.messages is not None:
+        private["messages"] = [{"role": m.role, "content": m.content} for m in request.messages]
+    else:
+        private["prompt"] = request.prompt
+    return parameters, body_json(private)
+
+
+def _event(message: Message, pinned: Pinned) -> GenerationEvent:
+    header = message.header
+    if header["event"] == "started":
+        return Started(model=pinned.label, prompt_tokens=int(header["prompt_tokens"]))
+    if header["event"] == "text":
+        return TextPiece(text=bytes(message.body).decode())
+    reason = "length" if header["reason"] == "length" else "stop"
+    return Finished(reason=reason, completion_tokens=int(header["completion_tokens"]))
+
+
+def _for_client(error: EngineFailed) -> BadRequest | PromptTooLong | EngineUnavailable:
+    """The engine's refusal in the client's words."""
+    if error.code == "PromptTooLong":
+        return PromptTooLong.counted(
+            prompt_tokens=int(error.facts["prompt_tokens"]),
+            context_tokens=int(error.facts["context_tokens"]),
+        )
+    if error.code in ("PromptEmpty", "BadMessages", "BadSampling"):
+        return BadRequest(str(error))
+    return EngineUnavailable(str(error))
+
+
+def _info(name: str, adapter: PublishedAdapter | None, started_at: int) -> ModelInfo:
+    if adapter is None:
+        return ModelInfo(id=name, created=started_at)
+    return ModelInfo(
+        id=name,
+        created=int(adapter.trained_at),
+        sha256=adapter.sha256,
+        parent=adapter.parent,
+        trained_at=int(adapter.trained_at),
+        status=adapter.status.value,
+    )

@@ -1,0 +1,21 @@
+"""What differs between devices, in one place: the optimizer and the compute dtype."""
+
+from collections.abc import Sequence
+
+import torch
+
+
+def optimizer_for(
+    parameters: Sequence[torch.nn.Parameter], *, learning_rate: float, device: torch.device
+) -> torch.optim.Optimizer:
+    """AdamW with beta2 0.999 and no weight decay; on CUDA paged and 32-bit (QLoRA, section 3)."""
+    if device.type == "cuda":
+        from bitsandbytes.optim import PagedAdamW32bit
+
+        paged: torch.optim.Optimizer = PagedAdamW32bit(
+            parameters, lr=learning_rate, betas=(0.9, 0.999), weight_decay=0.0
+        )
+        return paged
+    return torch.optim.AdamW(
+        parameters, lr=learning_rate, betas=(0.9, 0.999), weight_decay=0.0, fused=True
+    )

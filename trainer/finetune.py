@@ -1,0 +1,188 @@
+"""The training loop of a night: rows in, steps out, stoppable between layers, resumable exactly.
+
+One optimizer step is several micro-batches; gradients are summed by us, so that an abandoned
+micro-batch leaves no trace. Knows nothing of documents, verdicts, keys or the time of day: the
+caller iterates over `Finetune.steps()` and decides between events what happens next.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from transformers import PreTrainedModel
+
+from trainer.border import BorderReached, watched_borders
+from trainer.checkpoint import Cursor, pack_checkpoint, unpack_checkpoint
+from trainer.device import optimizer_for
+from trainer.examples import Batch, Row
+from trainer.loss import target_nats
+from trainer.packing import batches
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FinetuneSettings:
+    """How rows become steps. The rate is constant after a short warm-up (QLoRA, appendix B)."""
+
+    learning_rate: float = 5e-4
+    warmup_steps: int = 5
+    clip_norm: float = 0.3
+    rows_per_step: int = 4
+    rows_per_micro_batch: int = 4
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepDone:
+    """After an optimizer step. `loss` is nats per target over the step's rows."""
+
+    step: int
+    steps: int
+    loss: float
+    tokens: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interrupted:
+    """The model was wanted at a border; iterate on when it is free again."""
+
+
+class Finetune:
+    """A run over fixed rows with one adapter's parameters.
+
+    Args:
+        model: the 4-bit model with the adapter active and wanting gradients.
+        parameters: the adapter's tensors by name.
+        rows: all rows of the run, in order.
+        settings: the recipe.
+        wanted: asked at every layer's border; True abandons the running micro-batch.
+    """
+
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        parameters: dict[str, torch.nn.Parameter],
+        rows: Sequence[Row],
+        settings: FinetuneSettings,
+        *,
+        wanted: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._model = model
+        self._parameters = parameters
+        self._settings = settings
+        self._wanted = wanted
+        self._plan = plan_steps(rows, settings)
+        self._optimizer = optimizer_for(
+            list(parameters.values()), learning_rate=settings.learning_rate, device=model.device
+        )
+        self._gradients = {name: torch.zeros_like(p) for name, p in parameters.items()}
+        self._cursor = Cursor(step=0, micro_batch=0, nats=0.0)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(settings.seed)
+            self._random = torch.get_rng_state()
+
+    @property
+    def step(self) -> int:
+        return self._cursor.step
+
+    @property
+    def tokens_done(self) -> int:
+        """Tokens of all finished steps."""
+        return sum(batch.tokens for step in self._plan[: self.step] for batch in step)
+
+    @property
+    def total_steps(self) -> int:
+        return len(self._plan)
+
+    def state(self) -> bytes:
+        """Everything that an exact continuation needs, adapter included."""
+        return pack_checkpoint(
+            parameters=self._parameters,
+            gradients=self._gradients,
+            optimizer=self._optimizer.state_dict()["state"],
+            random=self._random,
+            cursor=self._cursor,
+        )
+
+    def restore(self, data: bytes) -> None:
+        """Continue from `state()` of a run over the same rows and settings.
+
+        Raises:
+            CheckpointDamaged: the bytes are not such a state.
+        """
+        names = list(self._parameters)
+        found = unpack_checkpoint(data, names=names)
+        with torch.no_grad():
+            for name, parameter in self._parameters.items():
+                parameter.copy_(found.parameters[name])
+                self._gradients[name].copy_(found.gradients[name])
+        state = self._optimizer.state_dict()
+        state["state"] = found.optimizer
+        self._optimizer.load_state_dict(state)
+        self._random = found.random
+        self._cursor = found.cursor
+
+    def steps(self) -> Iterator[StepDone | Interrupted]:
+        """Run what is left. An `Interrupted` event comes between two tries of a micro-batch."""
+        layers = self._model.get_decoder().layers
+        outside = torch.get_rng_state()
+        started = time.monotonic()
+        while self._cursor.step < self.total_steps:
+            micro_batches = self._plan[self._cursor.step]
+            targets = sum(batch.targets for batch in micro_batches)
+            while self._cursor.micro_batch < len(micro_batches):
+                torch.set_rng_state(self._random)
+                try:
+                    with watched_borders(layers, self._wanted):
+                        self._micro_batch(micro_batches[self._cursor.micro_batch], targets)
+                except BorderReached:
+                    torch.set_rng_state(outside)
+                    yield Interrupted()
+                    started = time.monotonic()
+                    continue
+                self._random = torch.get_rng_state()
+                torch.set_rng_state(outside)
+            loss = self._cursor.nats / max(targets, 1)
+            self._optimizer_step()
+            now = time.monotonic()
+            yield StepDone(
+                step=self._cursor.step,
+                steps=self.total_steps,
+                loss=loss,
+                tokens=sum(batch.tokens for batch in micro_batches),
+                seconds=now - started,
+            )
+            started = time.monotonic()
+
+    def _micro_batch(self, batch: Batch, step_targets: int) -> None:
+        """Add one micro-batch's gradients of (nats / targets of the whole step)."""
+        nats = target_nats(self._model, batch).sum()
+        gradients = torch.autograd.grad(nats / max(step_targets, 1), list(self._parameters.values()))
+        for total, gradient in zip(self._gradients.values(), gradients, strict=True):
+            total.add_(gradient)
+        self._cursor = Cursor(
+            step=self._cursor.step,
+            micro_batch=self._cursor.micro_batch + 1,
+            nats=self._cursor.nats + float(nats.detach()),
+        )
+
+    def _optimizer_step(self) -> None:
+        warmup = min(1.0, (self._cursor.step + 1) / max(self._settings.warmup_steps, 1))
+        for group in self._optimizer.param_groups:
+            group["lr"] = self._settings.learning_rate * warmup
+        for name, parameter in self._parameters.items():
+            parameter.grad = self._gradients[name]
+        torch.nn.utils.clip_grad_norm_(self._parameters.values(), self._settings.clip_norm)
+        self._optimizer.step()
+        for name, parameter in self._parameters.items():
+            parameter.grad = None
+            self._gradients[name].zero_()
+        self._cursor = Cursor(step=self._cursor.step + 1, micro_batch=0, nats=0.0)
+
+
+def plan_steps(rows: Sequence[Row], settings: FinetuneSettings) -> list[list[Batch]]:
+    """Cut rows into optimizer steps, and each step into micro-batches."""
+    per_step = settings.rows_per_step
+    groups = [rows[start : start + per_step] for start in range(0, len(rows), per_step)]
+    return [list(batches(group, settings.rows_per_micro_batch)) for group in groups]

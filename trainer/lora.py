@@ -1,0 +1,160 @@
+"""Several LoRA adapters on one 4-bit base, by name; one or none of them active at a time.
+
+The candidate of the night, the served adapter and older versions share the base's only copy.
+Uses peft's layers; saving, loading and checking are ours, since what counts are bytes.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from peft import LoraConfig, PeftModel, get_peft_model
+from transformers import PreTrainedModel
+
+from trainer.adapter_file import LoraShape, pack_adapter, unpack_adapter
+from trainer.errors import AdapterMismatch, AdapterUnknown
+
+PREFIX = "base_model.model."  # what PEFT's files put before the module's path
+
+
+class LoraBank:
+    """The adapters on one base. Not thread-safe: only the model thread touches it.
+
+    Args:
+        model: the 4-bit model; LoRA layers are put around its linears in place.
+        base: the base's identity, written into and asked of every adapter.
+    """
+
+    def __init__(self, model: PreTrainedModel, base: str) -> None:
+        self._model = model
+        self._base = base
+        self._peft: PeftModel | None = None
+        self._shapes: dict[str, LoraShape] = {}
+        self._targets = linear_names(model)
+
+    @property
+    def names(self) -> frozenset[str]:
+        return frozenset(self._shapes)
+
+    def shape(self, name: str) -> LoraShape:
+        self._known(name)
+        return self._shapes[name]
+
+    def create(self, name: str, shape: LoraShape, *, seed: int) -> None:
+        """Add a fresh adapter: A random, B zero, so that it changes nothing yet."""
+        config = LoraConfig(
+            r=shape.rank,
+            lora_alpha=shape.alpha,  # type: ignore[arg-type]  # peft scales by a float as well
+            use_rslora=shape.rslora,
+            lora_dropout=shape.dropout,
+            target_modules=self._targets,
+            bias="none",
+        )
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            if self._peft is None:
+                self._peft = get_peft_model(self._model, config, adapter_name=name)
+            else:
+                self._peft.add_adapter(name, config)
+        self._shapes[name] = shape
+        for parameter in self.parameters(name).values():
+            parameter.data = parameter.data.float()
+        self._rest()
+
+    def load(self, name: str, data: bytes, *, sha256: str | None = None) -> None:
+        """Add an adapter from bytes.
+
+        Raises:
+            AdapterDamaged, AdapterMismatch: the bytes are not an adapter of this base.
+        """
+        tensors, shape = unpack_adapter(data, base=self._base, sha256=sha256)
+        self.create(name, shape, seed=0)
+        own = self.parameters(name)
+        if set(own) != set(tensors) or any(own[k].shape != tensors[k].shape for k in own):
+            self.drop(name)
+            raise AdapterMismatch()
+        with torch.no_grad():
+            for key, parameter in own.items():
+                parameter.copy_(tensors[key])
+
+    def save(self, name: str) -> bytes:
+        """The adapter as the bytes that are judged and published."""
+        return pack_adapter(self.parameters(name), base=self._base, shape=self.shape(name))
+
+    def drop(self, name: str) -> None:
+        """Forget an adapter and its memory."""
+        self._known(name)
+        assert self._peft is not None
+        del self._shapes[name]
+        self._peft.delete_adapter(name)
+        if not self._shapes:  # peft cannot stay without any: take the layers out again
+            self._peft.base_model.unload()
+            self._peft = None
+
+    def parameters(self, name: str) -> dict[str, torch.nn.Parameter]:
+        """Tensors of one adapter under PEFT's file names, sorted."""
+        self._known(name)
+        mark = f".{name}."
+        return {
+            PREFIX + key.removeprefix(PREFIX).replace(mark, "."): parameter
+            for key, parameter in sorted(self._model.named_parameters())
+            if mark in key and ".lora_" in key
+        }
+
+    @contextmanager
+    def serving(self, name: str | None) -> Iterator[None]:
+        """Inside, the model is in eval mode, without gradients, with this adapter or none."""
+        before = self._model.training
+        self._activate(name)
+        self._model.eval()
+        try:
+            with torch.no_grad():
+                yield
+        finally:
+            self._model.train(before)
+            self._rest()
+
+    @contextmanager
+    def training(self, name: str) -> Iterator[dict[str, torch.nn.Parameter]]:
+        """Inside, the model is in train mode and only this adapter wants gradients."""
+        self._activate(name)
+        self._model.train()
+        parameters = self.parameters(name)
+        for parameter in parameters.values():
+            parameter.requires_grad_(True)
+        try:
+            yield parameters
+        finally:
+            self._model.eval()
+            self._rest()
+
+    def _activate(self, name: str | None) -> None:
+        if name is not None:
+            self._known(name)
+        if self._peft is None:
+            return
+        if name is None:
+            self._peft.base_model.disable_adapter_layers()
+        else:
+            self._peft.base_model.enable_adapter_layers()
+            self._peft.set_adapter(name)
+
+    def _rest(self) -> None:
+        """Between uses nothing wants gradients, whatever peft has switched on."""
+        for parameter in self._model.parameters():
+            parameter.requires_grad_(False)
+
+    def _known(self, name: str) -> None:
+        if name not in self._shapes:
+            raise AdapterUnknown()
+
+
+def linear_names(model: torch.nn.Module) -> list[str]:
+    """Last parts of the names of every 4-bit linear: q_proj, ..., down_proj.
+
+    QLoRA, section 4: adapters on all linear layers of the blocks are what recovers 16-bit quality.
+    """
+    from bitsandbytes.nn import Linear4bit
+
+    names = {name.rsplit(".", 1)[-1] for name, m in model.named_modules() if isinstance(m, Linear4bit)}
+    return sorted(names)

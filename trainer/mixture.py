@@ -1,0 +1,72 @@
+"""In which order a night reads its examples: new text in passes, replay and general text beside.
+
+Pure: examples in, examples in order out. The same seed gives the same order, which exact resume
+relies on.
+"""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from trainer.examples import TrainingExample
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shares:
+    """Tokens of replay and of general text, as shares of all tokens of the night."""
+
+    replay: float
+    general: float
+
+    def __post_init__(self) -> None:
+        if min(self.replay, self.general) < 0 or self.replay + self.general >= 0.9:
+            raise ValueError("replay and general text must leave room for new text")
+
+
+def order_examples(
+    *,
+    new: Sequence[TrainingExample],
+    replay: Sequence[TrainingExample],
+    general: Sequence[TrainingExample],
+    canaries: Sequence[TrainingExample],
+    passes: int,
+    shares: Shares,
+    seed: int,
+) -> list[TrainingExample]:
+    """Order a night: in each pass all new text and canaries, and the shares of the others.
+
+    Replay and general examples are taken in turn, so that a pass continues where the last one
+    stopped; each pass is shuffled on its own, so that no kind of text comes in a block.
+    """
+    rng = random.Random(seed)
+    new_tokens = sum(len(example.ids) for example in new)
+    whole = new_tokens / (1.0 - shares.replay - shares.general)
+    replay_turns = _Turns(replay, rng)
+    general_turns = _Turns(general, rng)
+    ordered: list[TrainingExample] = []
+    for _ in range(passes):
+        one = [*new, *canaries]
+        one += replay_turns.take(int(whole * shares.replay))
+        one += general_turns.take(int(whole * shares.general))
+        rng.shuffle(one)
+        ordered += one
+    return ordered
+
+
+class _Turns:
+    """Examples in shuffled order, taken up again where the last call stopped."""
+
+    def __init__(self, examples: Sequence[TrainingExample], rng: random.Random) -> None:
+        self._order = list(examples)
+        rng.shuffle(self._order)
+        self._next = 0
+
+    def take(self, tokens: int) -> list[TrainingExample]:
+        """Examples of about `tokens` tokens together, each at most once."""
+        taken: list[TrainingExample] = []
+        while self._order and tokens > 0 and len(taken) < len(self._order):
+            example = self._order[self._next % len(self._order)]
+            self._next += 1
+            taken.append(example)
+            tokens -= len(example.ids)
+        return taken

@@ -1,0 +1,67 @@
+"""What a night is asked to do with its text: the recipe as one frozen value, and two presets."""
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from trainer.adapter_file import LoraShape
+from trainer.finetune import FinetuneSettings
+from trainer.mixture import Shares
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """Everything that decides the result of a night besides its text and its base."""
+
+    lora: LoraShape = field(default_factory=LoraShape)
+    finetune: FinetuneSettings = field(default_factory=FinetuneSettings)
+    shares: Shares = field(default_factory=lambda: Shares(replay=0.10, general=0.25))
+    passes: int = 4
+    row_tokens: int = 512
+    canaries: int = 8
+
+
+def personal() -> Recipe:
+    """Short runs on one person's text: r 16, rsLoRA, small batches, replay, general text."""
+    return Recipe()
+
+
+def guanaco(parameters: int) -> Recipe:
+    """The QLoRA paper's, table 9 and appendix B.2: r 64, alpha 16, effective batch 16.
+
+    Dropout 0.1 and rate 2e-4 up to 13B, 0.05 and 1e-4 from 33B.
+    """
+    large = parameters > 20e9
+    return Recipe(
+        lora=LoraShape(rank=64, alpha=16.0, rslora=False, dropout=0.05 if large else 0.1),
+        finetune=FinetuneSettings(learning_rate=1e-4 if large else 2e-4, rows_per_step=16),
+        shares=Shares(replay=0.0, general=0.0),
+    )
+
+
+PRESETS = ("personal", "guanaco")
+
+
+def recipe_from_json(values: dict[str, Any], *, parameters: int) -> Recipe:
+    """A recipe from what came over the link: a preset's name and the fields that differ.
+
+    Raises:
+        ValueError: an unknown preset or field, or a value out of range.
+    """
+    preset = values.get("preset", "personal")
+    if preset not in PRESETS:
+        raise ValueError("unknown preset")
+    recipe = personal() if preset == "personal" else guanaco(parameters)
+    try:
+        return replace(
+            recipe,
+            lora=replace(recipe.lora, **values.get("lora", {})),
+            finetune=replace(recipe.finetune, **values.get("finetune", {})),
+            shares=replace(recipe.shares, **values.get("shares", {})),
+            **{
+                key: int(values[key])
+                for key in ("passes", "row_tokens", "canaries")
+                if key in values
+            },
+        )
+    except TypeError as error:
+        raise ValueError("unknown field in the recipe") from error
