@@ -38,8 +38,8 @@ def demo(keep: Path | None) -> None:
             interrupts.ignore_more()
     if keep is not None:
         console.print(
-            f"The demo's home is kept. To open it:\n  NIGHTLOOM_HOME={keep} nightloom run "
-            f"--passphrase-file {keep / 'passphrase'}",
+            f"The demo's home is kept. To open it:\n  NIGHTLOOM_HOME={home} nightloom run "
+            f"--passphrase-file {home / 'passphrase'}",
             markup=False,
             highlight=False,
             soft_wrap=True,

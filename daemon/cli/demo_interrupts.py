@@ -32,7 +32,8 @@ class Interrupts:
 
     def __enter__(self) -> Self:
         for number in SIGNALS:
-            self._earlier[number] = signal.signal(number, self._on_signal)
+            if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
+                self._earlier[number] = signal.signal(number, self._on_signal)
         return self
 
     def __exit__(self, *_: object) -> None:

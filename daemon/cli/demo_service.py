@@ -26,6 +26,7 @@ from daemon.cli.process_tree import descendants, read_parents
 
 READY_SECONDS = 60.0  # a second is usual; a machine may be busy
 STOP_SECONDS = 15.0
+GOING_SECONDS = 2.0  # from closing its sockets to being gone
 LAST_LINES = 10  # of its log, when it ended without a sentence
 SERVICE_COMMAND = (sys.executable, "-P", "-m", "daemon.cli", "run")
 
@@ -61,6 +62,14 @@ class DemoService:
             os.close(writing)
         service._wait_until_ready()
         return service
+
+    def has_ended(self) -> bool:
+        """Whether it is gone; waits a little for one that is going."""
+        try:
+            self._process.wait(GOING_SECONDS)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
 
     def pass_on_messages(self) -> None:
         """Prints why the service ended, from its stderr; that never holds a user's text."""

@@ -140,6 +140,8 @@ def _explaining(service: DemoService) -> Iterator[None]:
     try:
         yield
     except (NotRunning, AnswerCutShort) as error:
+        if not service.has_ended():
+            raise
         service.pass_on_messages()
         raise DemoServiceDied from error
 

@@ -60,6 +60,15 @@ def test_after_the_story_signals_are_ignored_until_all_is_cleaned_up() -> None:
             send(signal.SIGINT)
 
 
+def test_a_signal_that_was_ignored_from_the_start_stays_ignored() -> None:
+    earlier = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with Interrupts():
+            send(signal.SIGHUP)
+    finally:
+        signal.signal(signal.SIGHUP, earlier)
+
+
 def test_the_earlier_handlers_come_back() -> None:
     before = [signal.getsignal(number) for number in SIGNALS]
     with Interrupts():
