@@ -14,6 +14,8 @@
     ├── NightError                   a night that cannot go on
     │   └── CandidateBroken
     └── EngineError                  the child process with the model
+        ├── UnknownBase
+        ├── BaseUnusable
         ├── EngineDied
         └── EngineFailed
 
@@ -121,6 +123,15 @@ class CandidateBroken(NightError):
 
 class EngineError(DaemonError):
     """The engine cannot be used."""
+
+
+class UnknownBase(EngineError):
+    """There is no base with the name in the configuration; `nightloom base list` shows those
+    there are."""
+
+
+class BaseUnusable(EngineError):
+    """{}"""
 
 
 class EngineDied(EngineError):

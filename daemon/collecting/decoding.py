@@ -20,9 +20,13 @@ _CONTROLS = re.compile(r"[\x00-\x07\x0e-\x1a\x1c-\x1f\x7f]")  # but backspace, w
 _CONTROL_BYTES = bytes(set(range(32)) - set(b"\b\t\n\v\f\r\x1b")) + b"\x7f"
 _CONTROL_SHARE = 0.005  # of the characters; prose has none, binary files about a tenth
 _SAMPLE_BYTES = 64 * 1024  # enough to guess by, and keeps a guess under 50 ms
-# Of encodings that fit nearly as well as the best one, the first of these is taken: what people
-# have is Western far more often than Baltic or Hebrew.
-_COMMON = ("cp1252", "cp1251", "cp1250", "koi8_r", "cp1253", "cp1254", "shift_jis")
+# What people have. Of those that fit nearly as well as the best, the first is taken: Western text
+# is far more common than Baltic. Rarer encodings would only be taken for these by mistake.
+_COMMON = (
+    *("cp1252", "cp1251", "cp1250", "koi8_r", "koi8_u", "cp1253", "cp1254", "cp1255", "cp1256"),
+    *("cp1257", "cp1258", "cp874", "iso8859_2", "cp437", "cp850", "cp852", "cp866", "mac_roman"),
+    *("cp932", "euc_jp", "iso2022_jp", "gb18030", "big5", "cp949"),
+)
 _NEARLY_CHAOS = 0.02
 _NEARLY_COHERENCE = 0.06  # measured: French and Portuguese read as cp1250 differ by at most 0.05
 
@@ -68,7 +72,7 @@ def _guessed(data: bytes) -> str | None:
         return None
     from charset_normalizer import from_bytes  # only for the few files that need it
 
-    matches = from_bytes(_telling_sample(data), threshold=0.2)
+    matches = from_bytes(_telling_sample(data), threshold=0.2, cp_isolation=list(_COMMON))
     best = matches.best()
     if best is None:
         return None

@@ -4,6 +4,7 @@ Follows no links, stays on one file system, opens nothing but regular files.
 """
 
 import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -37,6 +38,8 @@ class FolderSource:
     def check(self) -> tuple[int, int]:
         try:
             status = self.folder.lstat()
+            if not stat.S_ISDIR(status.st_mode):
+                raise SourceNotAFolder
             with os.scandir(self.folder):
                 return status.st_dev, status.st_ino
         except FileNotFoundError:
@@ -51,11 +54,8 @@ class FolderSource:
         return self._selection.of_file(path)
 
     def concerns(self, path: str, *, is_folder: bool) -> bool:
-        if not path:
-            return True
-        # A folder is asked as a file in it would be: no part of the way may be left out.
-        verdict = self._selection.of_file(f"{path}/x" if is_folder else path)
-        return verdict.wanted or (is_folder and verdict.rule is Rule.NOT_INCLUDED)
+        verdict = self._selection.of_way(path) if is_folder else self.verdict(path)
+        return verdict.wanted
 
     def scan(self, path: str = "") -> Iterator[FoundFile | Skipped]:
         try:
@@ -101,10 +101,10 @@ class FolderSource:
 
     def _found(self, path: str, status: os.stat_result) -> FoundFile | Skipped:
         verdict = self._selection.of_file(path)
-        reason = kind_reason(status.st_mode) if verdict.wanted else _REASONS[verdict.rule]
-        if reason is not None:
-            return Skipped(path=path, reason=reason)
-        return _file(path, status)
+        reason = kind_reason(status.st_mode)
+        if not verdict.wanted and not (reason is SkipReason.SYMLINK and _could_be_folder(verdict)):
+            reason = _REASONS[verdict.rule]
+        return _file(path, status) if reason is None else Skipped(path=path, reason=reason)
 
     def _scan_folder(self, top: str, device: int) -> Iterator[FoundFile | Skipped]:
         """Depth first with a stack of our own: no depth of folders is too deep for it."""
@@ -136,7 +136,7 @@ class FolderSource:
             is_folder = entry.is_dir(follow_symlinks=False)
             select = self._selection.of_folder if is_folder else self._selection.of_name
             verdict = select(path)
-            if entry.is_symlink() and verdict.rule in (Rule.INCLUDED, Rule.NOT_INCLUDED):
+            if entry.is_symlink() and (verdict.wanted or _could_be_folder(verdict)):
                 return Skipped(path=path, reason=SkipReason.SYMLINK)
             if not verdict.wanted:
                 return Skipped(path=path, reason=_REASONS[verdict.rule])
@@ -149,6 +149,11 @@ class FolderSource:
             return path
         reason = kind_reason(status.st_mode)
         return _file(path, status) if reason is None else Skipped(path=path, reason=reason)
+
+
+def _could_be_folder(verdict: Verdict) -> bool:
+    """A link may stand for a folder, whose name has to fit no glob."""
+    return verdict.rule is Rule.NOT_INCLUDED
 
 
 def kept_path(path: str) -> str:

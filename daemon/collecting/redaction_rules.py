@@ -112,11 +112,10 @@ def _end_of_domain(text: str, start: int) -> int:
         stop = at
         while stop < len(text) and (text[stop] == "-" or _in_label(text[stop])):
             stop += 1
-        label = text[at:stop].rstrip("-")
-        if not label:
+        if stop == at:
             return end
-        if at > start and _is_top_level(label):
-            end = at + len(label)
+        if at > start and (length := _top_level_length(text[at:stop])):
+            end = at + length
         if stop == len(text) or text[stop] != ".":
             return end
         at = stop + 1
@@ -126,8 +125,12 @@ def _in_label(sign: str) -> bool:
     return sign.isalnum() or unicodedata.category(sign) == "Mn"
 
 
-def _is_top_level(label: str) -> bool:
-    return len(label) >= 2 and (label.isalpha() or label.lower().startswith("xn--"))
+def _top_level_length(label: str) -> int:
+    """How much of a label can be the last one; in `org-` and `org-wide` that is `org`."""
+    if label.lower().startswith("xn--"):
+        return len(label.rstrip("-"))
+    word = label.partition("-")[0]
+    return len(word) if len(word) >= 2 and word.isalpha() else 0
 
 
 RULES = (

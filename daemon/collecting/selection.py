@@ -44,12 +44,17 @@ class Selection:
 
     def of_file(self, relative: str) -> Verdict:
         """The verdict on a file, its folders included. `relative` has forward slashes."""
-        parts = relative.split("/")
-        for depth in range(1, len(parts)):
+        folder = self.of_way(relative.rpartition("/")[0])
+        return self.of_name(relative) if folder.wanted else folder
+
+    def of_way(self, relative: str) -> Verdict:
+        """The verdict on a folder, those above it included; empty is the source itself."""
+        parts = relative.split("/") if relative else []
+        for depth in range(1, len(parts) + 1):
             folder = self.of_folder("/".join(parts[:depth]))
             if not folder.wanted:
                 return folder
-        return self.of_name(relative)
+        return _FOLDER
 
     def of_name(self, relative: str) -> Verdict:
         """The verdict on a file in a folder that is wanted."""

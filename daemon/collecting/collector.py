@@ -1,0 +1,132 @@
+"""All sources that the user allowed, each followed by a task of its own.
+
+The service calls `rescan` every hour; everything else happens by itself between `add` and `close`.
+Knows nothing of the vault: what is collected goes to a `store`.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from daemon.collecting.clock import Clock, SystemClock
+from daemon.collecting.following import Follower, Progress, sum_counts
+from daemon.collecting.kinds import make_source
+from daemon.collecting.placing import place_source
+from daemon.collecting.reports import ScanCounts, SourceReport
+from daemon.collecting.source import Source
+from daemon.collecting.store import DocumentStore
+from daemon.collecting.watching import Watcher, Watching
+from daemon.config import CollectSettings
+from daemon.errors import SourceUnknown
+from storage.records import SourceSettings
+
+MakeSource = Callable[[SourceSettings], Source]
+
+
+class Collector:
+    """Make it inside the running loop.
+
+    Args:
+        store: where documents go.
+        settings: times and limits.
+        own_folders: what is never collected from (`Home.own_folders`).
+        progress: told how far scans are.
+        clock, watcher, make: the system's own; tests give others.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: DocumentStore,
+        settings: CollectSettings,
+        own_folders: Iterable[Path] = (),
+        progress: Progress | None = None,
+        clock: Clock | None = None,
+        watcher: Watcher | None = None,
+        make: MakeSource | None = None,
+    ) -> None:
+        self._store = store
+        self._settings = settings
+        self._own_folders = tuple(own_folders)
+        self._progress = progress
+        self._clock = clock or SystemClock()
+        self._watcher = watcher or Watching(asyncio.get_running_loop())
+        self._make = make or self._make_source
+        self._turn = asyncio.Lock()
+        self._followers: dict[str, Follower] = {}
+
+    async def place(self, settings: SourceSettings) -> SourceSettings:
+        """Check a source that somebody wants to add; the settings to keep, with the real path.
+
+        Raises:
+            SourceError: one of its kinds, with the reason.
+        """
+        self._make(settings)
+        others = [one.source.settings for one in self._followers.values()]
+        return await asyncio.to_thread(
+            place_source, settings, others=others, own_folders=self._own_folders
+        )
+
+    def add(self, settings: SourceSettings) -> None:
+        """Follow a source from now on; the first scan begins at once.
+
+        A folder that is missing now is taken up when it comes. Raises UnsupportedKind.
+        """
+        if settings.name in self._followers:
+            raise ValueError("a source with this name is followed already")
+        self._followers[settings.name] = Follower(
+            self._make(settings),
+            store=self._store,
+            watcher=self._watcher,
+            settings=self._settings,
+            clock=self._clock,
+            turn=self._turn,
+            progress=self._progress,
+        )
+
+    async def remove(self, name: str) -> None:
+        """Stop following; what it gave stays. Raises SourceUnknown."""
+        follower = self._follower(name)
+        del self._followers[name]
+        await follower.close()
+
+    def pause(self, name: str) -> None:
+        """Raises SourceUnknown."""
+        self._follower(name).pause()
+
+    def resume(self, name: str) -> None:
+        """Raises SourceUnknown."""
+        self._follower(name).resume()
+
+    async def rescan(self, name: str | None = None) -> ScanCounts:
+        """Scan one source, or all, and wait until what was found is kept.
+
+        Raises:
+            SourceUnknown: there is none of this name.
+            StorageError: the vault refused.
+        """
+        followers = list(self._followers.values()) if name is None else [self._follower(name)]
+        return sum_counts(await asyncio.gather(*(one.rescan() for one in followers)))
+
+    def report(self, name: str) -> SourceReport:
+        """Raises SourceUnknown."""
+        return self._follower(name).report()
+
+    def reports(self) -> list[SourceReport]:
+        """In the order in which the sources were added."""
+        return [follower.report() for follower in self._followers.values()]
+
+    async def close(self) -> None:
+        """Stop all; what was put is kept, what was only read is read again next time."""
+        followers, self._followers = self._followers, {}
+        await asyncio.gather(*(follower.close() for follower in followers.values()))
+        await asyncio.to_thread(self._watcher.close)
+
+    def _follower(self, name: str) -> Follower:
+        follower = self._followers.get(name)
+        if follower is None:
+            raise SourceUnknown
+        return follower
+
+    def _make_source(self, settings: SourceSettings) -> Source:
+        return make_source(settings, most_bytes=self._settings.max_file_bytes)

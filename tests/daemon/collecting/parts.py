@@ -1,0 +1,190 @@
+"""What the tests of collecting are made of: a store in memory, a clock by hand, a real folder."""
+
+import asyncio
+import os
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from daemon.collecting.collector import Collector
+from daemon.collecting.folder_source import FolderSource
+from daemon.collecting.reports import ScanProgress
+from daemon.collecting.skipping import SkipReason
+from daemon.collecting.source import FoundFile, ReadFile, Source
+from daemon.collecting.store import FileStamp
+from daemon.collecting.watching import Concerns, HintHandler, Watcher
+from daemon.config import CollectSettings
+from storage.records import RedactedDocument, SourceSettings
+
+LIMIT = 10 << 20
+LONG_AGO = 1_700_000_000
+
+
+@dataclass(frozen=True)
+class Put:
+    outcome: str
+
+
+class MemoryStore:
+    """Behaves as the vault does: items by path, twins by text, stamps by path."""
+
+    def __init__(self) -> None:
+        self.texts: dict[str, str] = {}
+        self.batches: list[list[RedactedDocument]] = []
+        self.stamps: dict[str, FileStamp] = {}
+        self.broken: Exception | None = None
+
+    async def put_many(self, documents: list[RedactedDocument]) -> Sequence[Put]:
+        if self.broken is not None:
+            raise self.broken
+        self.batches.append(documents)
+        return [self._put(document) for document in documents]
+
+    def _put(self, document: RedactedDocument) -> Put:
+        before = self.texts.get(document.path)
+        if before == document.text:
+            return Put("unchanged")
+        if document.text in self.texts.values():
+            return Put("duplicate")
+        self.texts[document.path] = document.text
+        return Put("stored" if before is None else "new_version")
+
+    async def unchanged(self, source: str, stamps: Mapping[str, FileStamp]) -> set[str]:
+        return {path for path, stamp in stamps.items() if self.stamps.get(path) == stamp}
+
+    async def remember(self, source: str, stamps: Mapping[str, FileStamp]) -> None:
+        self.stamps.update(stamps)
+
+    async def count(self, source: str) -> int:
+        return len(self.texts)
+
+
+class HandClock:
+    """Time goes on only when the test says so."""
+
+    def __init__(self) -> None:
+        self.time = time.time() + 3600.0  # what the test writes now was at rest for long
+        self._sleepers: list[tuple[float, asyncio.Event]] = []
+
+    def now(self) -> float:
+        return self.time
+
+    async def sleep(self, seconds: float) -> None:
+        due = asyncio.Event()
+        self._sleepers.append((self.time + seconds, due))
+        await due.wait()
+
+    def advance(self, seconds: float) -> None:
+        self.time += seconds
+        for until, due in self._sleepers:
+            if until <= self.time:
+                due.set()
+        self._sleepers = [one for one in self._sleepers if one[0] > self.time]
+
+
+class NoWatcher:
+    """A system without file events, as far as the collector can see."""
+
+    def watch(self, name: str, folder: Path, *, concerns: Concerns, hint: HintHandler) -> bool:
+        return False
+
+    def unwatch(self, name: str) -> None:
+        pass
+
+    def is_watched(self, name: str) -> bool:
+        return False
+
+    def close(self) -> None:
+        pass
+
+
+class ReadCounter(FolderSource):
+    """A real folder source that notes what it opens."""
+
+    reads: list[str]
+
+    def read(self, file: FoundFile) -> ReadFile | SkipReason:
+        self.reads.append(file.path)
+        return super().read(file)
+
+
+class Gathering:
+    """A collector at work, and everything around it."""
+
+    def __init__(self, folder: Path, collector: Collector, store: MemoryStore) -> None:
+        self.folder = folder
+        self.collector = collector
+        self.store = store
+        self.clock = HandClock()
+        self.reads: list[str] = []
+        self.progress: list[ScanProgress] = []
+
+    @property
+    def texts(self) -> dict[str, str]:
+        return self.store.texts
+
+    async def until(self, condition: Callable[[], bool], *, ticking: bool = True) -> None:
+        """Let things happen until the condition holds; the time cap of the test ends it else."""
+        while not condition():
+            if ticking:
+                self.clock.advance(0.5)
+            await asyncio.sleep(0.002)
+
+    async def rescan(self) -> None:
+        """A rescan, with time going on beside it."""
+        scan = asyncio.ensure_future(self.collector.rescan())
+        await self.until(scan.done)
+        await scan
+
+
+def source_settings(folder: Path, **more: tuple[str, ...]) -> SourceSettings:
+    return SourceSettings(name="notes", kind="folder", path=str(folder), **more)  # type: ignore[arg-type]
+
+
+@asynccontextmanager
+async def gathering(
+    folder: Path,
+    *,
+    store: MemoryStore | None = None,
+    watcher: Watcher | None = None,
+    settings: CollectSettings | None = None,
+    add: bool = True,
+    **source: tuple[str, ...],
+) -> AsyncIterator[Gathering]:
+    """A collector with a clock by hand, following one folder."""
+    kept = store or MemoryStore()
+    clock = HandClock()
+    progress: list[ScanProgress] = []
+    reads: list[str] = []
+
+    def make(chosen: SourceSettings) -> Source:
+        counter = ReadCounter(chosen, most_bytes=LIMIT)
+        counter.reads = reads
+        return counter
+
+    collector = Collector(
+        store=kept,
+        settings=settings or CollectSettings(),
+        clock=clock,
+        watcher=watcher or NoWatcher(),
+        make=make,
+        progress=progress.append,
+    )
+    run = Gathering(folder, collector, kept)
+    run.clock, run.reads, run.progress = clock, reads, progress
+    try:
+        if add:
+            collector.add(source_settings(folder, **source))
+        yield run
+    finally:
+        await collector.close()
+
+
+def write(path: Path, text: str | bytes, *, age: float = 0.0) -> Path:
+    """A file that was last changed `age` seconds after a moment long ago."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(text.encode() if isinstance(text, str) else text)
+    os.utime(path, (LONG_AGO + age, LONG_AGO + age))
+    return path
