@@ -22,6 +22,12 @@ LIMIT = 10 << 20
 LONG_AGO = 1_700_000_000
 
 
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait until it holds; the cap on a test's time ends the waiting else."""
+    while not condition():  # noqa: ASYNC110 - conditions of real files and threads
+        await asyncio.sleep(0.002)
+
+
 @dataclass(frozen=True)
 class Put:
     outcome: str
@@ -72,6 +78,8 @@ class HandClock:
         return self.time
 
     async def sleep(self, seconds: float) -> None:
+        if seconds <= 0:
+            return
         due = asyncio.Event()
         self._sleepers.append((self.time + seconds, due))
         await due.wait()
@@ -127,10 +135,13 @@ class Gathering:
 
     async def until(self, condition: Callable[[], bool], *, ticking: bool = True) -> None:
         """Let things happen until the condition holds; the time cap of the test ends it else."""
-        while not condition():
+
+        def holds() -> bool:
             if ticking:
                 self.clock.advance(0.5)
-            await asyncio.sleep(0.002)
+            return condition()
+
+        await until(holds)
 
     async def rescan(self) -> None:
         """A rescan, with time going on beside it."""
@@ -140,7 +151,7 @@ class Gathering:
 
 
 def source_settings(folder: Path, **more: tuple[str, ...]) -> SourceSettings:
-    return SourceSettings(name="notes", kind="folder", path=str(folder), **more)  # type: ignore[arg-type]
+    return SourceSettings(name="notes", kind="folder", path=str(folder), **more)
 
 
 @asynccontextmanager

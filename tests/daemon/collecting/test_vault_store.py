@@ -1,0 +1,40 @@
+"""A folder, a collector and a real vault."""
+
+from pathlib import Path
+
+from daemon.collecting.collector import Collector
+from daemon.collecting.vault_store import VaultStore
+from daemon.config import CollectSettings
+from daemon.vault_door import VaultDoor
+from storage.records import DocumentState
+from storage.vault import Vault
+from tests.daemon.collecting.parts import HandClock, NoWatcher, source_settings, write
+
+
+async def test_a_folder_is_kept_in_the_vault_with_versions_and_without_secrets(
+    tmp_path: Path,
+) -> None:
+    notes = tmp_path / "notes"
+    write(notes / "diary.md", "Monday. Wrote to anna@example.org.")
+    write(notes / "copy.md", "Monday. Wrote to anna@example.org.")
+    vault, _ = Vault.create(tmp_path / "vault", passphrase="seven bees in a row")
+    door = VaultDoor(vault)
+    collector = Collector(
+        store=VaultStore(door), settings=CollectSettings(), clock=HandClock(), watcher=NoWatcher()
+    )
+    try:
+        collector.add(source_settings(notes))
+        first = await collector.rescan()
+        write(notes / "diary.md", "Monday. Wrote to anna@example.org. Tuesday.", age=9)
+        await collector.rescan()
+        last = await collector.rescan()
+        kept = await door.call(lambda open: list(open.documents.read_many(list(DocumentState))))
+    finally:
+        await collector.close()
+        await door.close()
+    assert (first.stored, first.duplicates) == (1, 1)
+    assert (last.stored, last.unchanged) == (0, 2)
+    texts = sorted((document.path, document.version, document.text) for document in kept)
+    assert len(texts) == 3
+    assert not any("anna" in text for _, _, text in texts)
+    assert "Monday. Wrote to [email 1]. Tuesday." in [text for _, _, text in texts]
