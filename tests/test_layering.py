@@ -1,0 +1,223 @@
+"""The walls of the house: which folder may import which, and what stays out of which process.
+
+Imports are read from the syntax tree, so they count wherever they stand: at the top, in a
+function, under TYPE_CHECKING, or through `importlib`. What is loaded in the end is asked of a
+process of its own.
+"""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+# Who may import what of ours. A name stands for the module and all that is below it.
+ALLOWED = {
+    "storage": ("storage",),
+    "ipc": ("ipc",),
+    "trainer": ("trainer", "storage.records"),
+    "daemon": ("daemon", "storage", "trainer", "ipc"),
+}
+OURS = tuple(ALLOWED)
+
+MODEL = ("torch", "transformers", "bitsandbytes", "peft", "accelerate", "safetensors.torch")
+SOCKETS = ("socket", "socketserver", "ssl", "asyncio", "http", "urllib", "aiohttp", "httpx", "ipc")
+VAULT = ("sqlite3", "sqlite_utils", "keyring", "cryptography")
+TIMES_OF_DAY = ("datetime", "zoneinfo", "apscheduler")
+
+# What a folder knows nothing of, in the words of other people's libraries.
+UNKNOWN_TO = {
+    "storage": (*MODEL, *SOCKETS, "watchdog"),
+    "ipc": (*MODEL, *VAULT),
+    "trainer": (*SOCKETS, *VAULT, *TIMES_OF_DAY),
+    "daemon": MODEL,
+}
+MODEL_THREAD = "daemon.engine_model"  # the one module of daemon that may touch the model
+ENGINE = "daemon.engine"  # the process that it runs in
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrow:
+    """One import: from a module of ours to a dotted name; None where the name is computed."""
+
+    module: str
+    target: str | None
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.module}, line {self.line}, imports {self.target or 'a computed name'}"
+
+
+def arrows(source: str, module: str, *, is_package: bool = False) -> Iterator[Arrow]:
+    """Every import in a source; `from a import b` is an arrow to `a.b`."""
+    for node in ast.walk(ast.parse(source)):
+        targets: list[str | None] = []
+        if isinstance(node, ast.Import):
+            targets += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            parts = module.split(".") if is_package else module.split(".")[:-1]
+            above = parts[: len(parts) - node.level + 1] if node.level else []
+            start = ".".join([*above, *([node.module] if node.module else [])])
+            targets += [f"{start}.{alias.name}" for alias in node.names]
+        elif isinstance(node, ast.Call) and _name_of(node.func) in ("import_module", "__import__"):
+            given = node.args[0] if node.args else None
+            constant = isinstance(given, ast.Constant) and isinstance(given.value, str)
+            targets.append(str(given.value) if constant else None)  # type: ignore[union-attr]
+        for target in targets:
+            yield Arrow(module=module, target=target, line=getattr(node, "lineno", 0))
+
+
+def objections(found: Iterator[Arrow]) -> list[str]:
+    """The arrows that the walls do not let through."""
+    return [str(arrow) for arrow in found if not _may(arrow)]
+
+
+def _may(arrow: Arrow) -> bool:
+    if arrow.target is None:
+        return False
+    folder = arrow.module.partition(".")[0]
+    if _is_below(arrow.target, (*OURS, "tests")) and not _is_below(arrow.target, ALLOWED[folder]):
+        return False
+    if _is_below(arrow.target, (MODEL_THREAD,)) and arrow.module != ENGINE:
+        return False
+    if _is_below(arrow.target, (ENGINE,)) and arrow.module != MODEL_THREAD:
+        return False
+    return arrow.module == MODEL_THREAD or not _is_below(arrow.target, UNKNOWN_TO[folder])
+
+
+def _is_below(target: str, names: tuple[str, ...]) -> bool:
+    return any(target == name or target.startswith(f"{name}.") for name in names)
+
+
+def _name_of(function: ast.expr) -> str | None:
+    if isinstance(function, ast.Attribute):
+        return function.attr
+    return function.id if isinstance(function, ast.Name) else None
+
+
+def _sources() -> dict[str, tuple[str, bool]]:
+    """Every module of ours by its dotted name: source, and whether it is a package."""
+    found = {}
+    for folder in OURS:
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            parts = path.relative_to(ROOT).with_suffix("").parts
+            is_package = parts[-1] == "__init__"
+            name = ".".join(parts[:-1] if is_package else parts)
+            found[name] = path.read_text("utf-8"), is_package
+    return found
+
+
+SOURCES = _sources()
+
+
+def _arrows_of(module: str) -> Iterator[Arrow]:
+    source, is_package = SOURCES[module]
+    return arrows(source, module, is_package=is_package)
+
+
+def _modules_reached(module: str) -> set[str]:
+    """Those of our modules that are loaded when all imports of a module are followed once."""
+    reached = set()
+    for arrow in _arrows_of(module):
+        parts = (arrow.target or "").split(".")
+        reached |= {".".join(parts[:length]) for length in range(1, len(parts) + 1)}
+    return reached & SOURCES.keys()
+
+
+# --------------------------------------------------------------------------- the walls
+
+
+@pytest.mark.parametrize("folder", OURS)
+def test_no_import_goes_through_a_wall(folder: str) -> None:
+    modules = [name for name in SOURCES if _is_below(name, (folder,))]
+
+    assert len(modules) > 1
+    assert [said for module in modules for said in objections(_arrows_of(module))] == []
+
+
+def test_what_the_service_imports_of_the_trainer_never_leads_to_the_model() -> None:
+    waiting = [name for name in SOURCES if _is_below(name, ("daemon",)) and name != MODEL_THREAD]
+    outside = {name for name in SOURCES if _is_below(name, ("daemon",))}
+    reached: set[str] = set()
+    while waiting:
+        for module in _modules_reached(waiting.pop()) - outside - reached:
+            reached.add(module)
+            waiting.append(module)
+
+    assert {"trainer.gate", "trainer.base_format"} <= reached
+    to_the_model = [
+        str(arrow)
+        for module in sorted(reached)
+        for arrow in _arrows_of(module)
+        if _is_below(arrow.target or "", MODEL)
+    ]
+    assert to_the_model == []
+
+
+def test_the_idle_service_loads_neither_the_model_nor_the_terminal() -> None:
+    code = "import sys, daemon.service; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+
+    loaded = done.stdout.split()
+    assert "daemon.service" in loaded
+    assert [name for name in ("torch", "transformers", "peft", "bitsandbytes", "rich")
+            if name in loaded] == []  # fmt: skip
+
+
+# --------------------------------------------------------------------------- the checker itself
+
+
+@pytest.mark.parametrize(
+    ("module", "source"),
+    [
+        ("storage.vault", "import trainer.gate"),
+        ("storage.vault", "from daemon import config"),
+        ("storage.vault", "import aiohttp"),
+        ("ipc.server", "from storage.errors import VaultMissing"),
+        ("ipc.server", "import torch.nn as nn"),
+        ("ipc.server", "def late():\n    import sqlite3"),
+        ("trainer.gate", "import storage"),
+        ("trainer.gate", "from storage import vault"),
+        ("trainer.gate", "from storage.keys import Passphrase"),
+        ("trainer.gate", "import socket"),
+        ("trainer.gate", "from datetime import datetime"),
+        ("daemon.service", "import torch"),
+        ("daemon.service", "def late():\n    from peft import LoraConfig"),
+        ("daemon.service", "from safetensors import torch"),
+        ("daemon.service", "import daemon.engine_model"),
+        ("daemon.service", "from daemon.engine import Desk"),
+        ("daemon.service", "from tests.daemon import fake"),
+        ("daemon.service", "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import torch"),
+        ("daemon.service", "import importlib\nimportlib.import_module('transformers')"),
+        ("daemon.service", "__import__('bitsandbytes')"),
+        ("daemon.service", "import importlib\nimportlib.import_module(name)"),
+        ("storage.deep.module", "from ..records import Passed\nfrom . import near\nimport ipc"),
+    ],
+)
+def test_the_checker_finds(module: str, source: str) -> None:
+    assert len(objections(arrows(source, module))) == 1
+
+
+@pytest.mark.parametrize(
+    ("module", "source"),
+    [
+        ("trainer.gate", "from storage.records import Passed"),
+        ("trainer.gate", "from storage import records"),
+        ("trainer.lora", "import torch, peft"),
+        ("daemon.engine_model", "import torch\nfrom daemon.engine import Desk"),
+        ("daemon.engine", "from daemon.engine_model import EngineModel"),
+        ("daemon.engine_model", "from trainer.lora import LoraBank"),
+        ("daemon.service", "from daemon.engine_handle import EngineHandle"),
+        ("ipc.deep.module", "from . import neighbour\nfrom ..frames import Body"),
+        ("storage.vault", "import sqlite3, cryptography"),
+    ],
+)
+def test_the_checker_lets_through(module: str, source: str) -> None:
+    assert objections(arrows(source, module)) == []
