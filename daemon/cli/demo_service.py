@@ -25,7 +25,7 @@ from daemon.cli.passphrase import VARIABLE
 from daemon.cli.process_tree import descendants, read_parents
 
 READY_SECONDS = 60.0  # a second is usual; a machine may be busy
-STOP_SECONDS = 15.0
+STOP_SECONDS = 5.0  # to end by itself; its vault survives being killed
 GOING_SECONDS = 2.0  # from closing its sockets to being gone
 LAST_LINES = 10  # of its log, when it ended without a sentence
 SERVICE_COMMAND = (sys.executable, "-P", "-m", "daemon.cli", "run")

@@ -1,6 +1,6 @@
 """`nightloom run` for the tests of the demo: real sockets, made-up answers, a child of its own.
 
-STAND_IN_BEHAVIOUR says in words what it should do; STAND_IN_PIDS is a file for its processes.
+STAND_IN_BEHAVIOUR says in words what it should do; STAND_IN_PROCESSES is a file for their ids.
 """
 
 import os
@@ -57,7 +57,7 @@ def main() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: over.set())
     child = _start_child(DEAF_CHILD if "deaf-child" in behaviour else CHILD)
-    Path(os.environ["STAND_IN_PIDS"]).write_text(f"{os.getpid()} {child.pid}")
+    Path(os.environ["STAND_IN_PROCESSES"]).write_text(f"{os.getpid()} {child.pid}")
     admin, model = FakeAdmin(), Model()
     _behave(behaviour, admin, model, over)
     with serving(home.runtime, admin, model):

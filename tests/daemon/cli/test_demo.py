@@ -9,6 +9,7 @@ import select
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -30,9 +31,9 @@ STAGES = ["creating a vault", "starting", "collecting notes", "training", "askin
 class Demo:
     """A demo that runs as a process of its own."""
 
-    def __init__(self, temporary: Path, *words: str, behaviour: str = "") -> None:
+    def __init__(self, temporary: Path, processes: Path, *words: str, behaviour: str = "") -> None:
         self.temporary = temporary
-        self.pids = temporary.with_name("pids")  # the stand-in writes its processes there
+        self.processes = processes  # the stand-in writes there which they are
         self.process = subprocess.Popen(
             [sys.executable, "-c", DEMO, "demo", *words],
             cwd=ROOT,
@@ -43,7 +44,7 @@ class Demo:
             env={
                 **os.environ,
                 "TMPDIR": str(temporary),
-                "STAND_IN_PIDS": str(self.pids),
+                "STAND_IN_PROCESSES": str(processes),
                 "STAND_IN_BEHAVIOUR": behaviour,
                 "COLUMNS": "140",
             },
@@ -61,7 +62,9 @@ class Demo:
 
     def service_processes(self) -> list[int]:
         """The service and its child, as far as they were started."""
-        return [int(pid) for pid in self.pids.read_text().split()] if self.pids.exists() else []
+        if not self.processes.exists():
+            return []
+        return [int(pid) for pid in self.processes.read_text().split()]
 
 
 def is_over(pid: int, *, within_seconds: float = 10) -> bool:
@@ -81,13 +84,12 @@ Begin = Callable[..., Demo]
 
 @pytest.fixture
 def begin(tmp_path: Path) -> Iterator[Begin]:
-    """Starts a demo whose temporary folder is empty at first."""
+    """Starts a demo whose temporary folder is empty at first, with a path short for sockets."""
     with ExitStack() as stack:
+        temporary = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="nl-")))
 
         def begin_demo(*words: str, behaviour: str = "") -> Demo:
-            temporary = tmp_path / "t"
-            temporary.mkdir()
-            demo = Demo(temporary, *words, behaviour=behaviour)
+            demo = Demo(temporary, tmp_path / "processes", *words, behaviour=behaviour)
             stack.callback(demo.process.communicate)
             stack.callback(demo.process.kill)
             return demo
@@ -168,6 +170,18 @@ def test_a_service_that_does_not_want_to_end_is_ended(
 
     demo.process.send_signal(signal.SIGINT)
 
+    assert demo.end()[0] == 130
+    assert nothing_is_left(demo)
+
+
+def test_the_home_is_in_the_temporary_folder_and_private(begin: Begin) -> None:
+    demo = begin(behaviour="never-ending-night")
+    demo.wait_until_it_says("training")
+
+    (home,) = demo.temporary.iterdir()
+
+    assert home.stat().st_mode & 0o777 == 0o700
+    demo.process.send_signal(signal.SIGINT)
     assert demo.end()[0] == 130
     assert nothing_is_left(demo)
 
