@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from daemon.collecting.redaction import redact
 from daemon.collecting.redaction_rules import RULES_VERSION
 from daemon.collecting.skipping import SkipReason
-from daemon.collecting.source import FoundFile, ReadFile, Source
+from daemon.collecting.source import FoundFile, Source
 from daemon.collecting.store import FileStamp
 from storage.records import RedactedDocument
 
@@ -37,6 +37,11 @@ class ReadBatch:
     def has_room_for(self, size: int) -> bool:
         return len(self.documents) < MOST_DOCUMENTS and self.size + size <= MOST_BYTES
 
+    def add(self, document: RedactedDocument, origin: FoundFile) -> None:
+        self.documents.append(document)
+        self.origins.append(origin)
+        self.size += len(document.text)
+
     def __bool__(self) -> bool:
         return bool(self.documents or self.finished or self.skipped)
 
@@ -53,26 +58,20 @@ def read_batches(source: Source, files: Iterable[FoundFile]) -> Iterator[ReadBat
         if batch.documents and not batch.has_room_for(file.size):
             yield batch
             batch = ReadBatch()
-        content = _read(source, file)
-        if isinstance(content, SkipReason):
-            batch.skipped[file] = content
+        try:
+            content = source.read(file)
+            if isinstance(content, SkipReason):
+                batch.skipped[file] = content
+                continue
+            for document in content.documents:
+                if batch.documents and not batch.has_room_for(len(document.text)):
+                    yield batch
+                    batch = ReadBatch()
+                batch.add(redact(document), file)
+        except Exception as error:  # one bad file costs one file, whatever is wrong with it
+            log.error("a file could not be read (%s)", type(error).__name__)
+            batch.skipped[file] = SkipReason.UNREADABLE
             continue
-        for document in content.documents:
-            if batch.documents and not batch.has_room_for(len(document.text)):
-                yield batch
-                batch = ReadBatch()
-            batch.documents.append(redact(document))
-            batch.origins.append(file)
-            batch.size += len(document.text)
         batch.finished[file] = stamp_of(content.size, content.mtime_ns)
     if batch:
         yield batch
-
-
-def _read(source: Source, file: FoundFile) -> ReadFile | SkipReason:
-    """One bad file costs one file, whatever is wrong with it."""
-    try:
-        return source.read(file)
-    except Exception as error:
-        log.error("a file could not be read (%s)", type(error).__name__)
-        return SkipReason.UNREADABLE

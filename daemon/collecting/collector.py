@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from daemon.collecting.clock import Clock, SystemClock
-from daemon.collecting.following import Follower, Progress, sum_counts
+from daemon.collecting.following import Follower
+from daemon.collecting.gathering import Progress, sum_counts
 from daemon.collecting.kinds import make_source
 from daemon.collecting.placing import place_source
 from daemon.collecting.reports import ScanCounts, SourceReport

@@ -12,7 +12,7 @@ from daemon.collecting.decoding import decode
 from daemon.collecting.reading import Opener, kind_reason, read_file, reason_of
 from daemon.collecting.selection import Rule, Selection, Verdict
 from daemon.collecting.skipping import Skipped, SkipReason
-from daemon.collecting.source import FoundFile, ReadFile
+from daemon.collecting.source import FoundFile, ReadFile, kept_path
 from daemon.errors import SourceMissing, SourceNotAFolder, SourceUnreadable
 from storage.records import CollectedDocument, SourceSettings
 
@@ -154,11 +154,6 @@ class FolderSource:
 def _could_be_folder(verdict: Verdict) -> bool:
     """A link may stand for a folder, whose name has to fit no glob."""
     return verdict.rule is Rule.NOT_INCLUDED
-
-
-def kept_path(path: str) -> str:
-    """A path as text that every encoder takes: bytes that are not UTF-8 become `\\udcff`."""
-    return path.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _file(path: str, status: os.stat_result) -> FoundFile:

@@ -61,3 +61,8 @@ class Source(Protocol):
         ...
 
     def read(self, file: FoundFile) -> ReadFile | SkipReason: ...
+
+
+def kept_path(path: str) -> str:
+    """A path as text that every encoder takes: bytes that are not UTF-8 become `\\udcff`."""
+    return path.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -86,6 +86,7 @@ class Watching:
         self._watches: dict[str, ObservedWatch] = {}
         self._handlers: dict[str, _Handler] = {}
         self._incomplete: set[str] = set()
+        self._closed = False
         self._changing = threading.Lock()  # sources begin and end in threads of their own
         # its messages name paths, and what they tell is told by our own reports
         logging.getLogger("watchdog").setLevel(logging.CRITICAL)
@@ -93,6 +94,8 @@ class Watching:
     def watch(self, name: str, folder: Path, *, concerns: Concerns, hint: HintHandler) -> bool:
         handler = _Handler(self._loop, folder, concerns, hint)
         with self._changing:
+            if self._closed:
+                return False
             self._unwatch(name)
             self._handlers[name] = handler
             try:
@@ -126,6 +129,7 @@ class Watching:
 
     def close(self) -> None:
         with self._changing:
+            self._closed = True  # a walk over folders may still be on its way to `watch`
             observer, self._observer = self._observer, None
             self._watches.clear()
             self._handlers.clear()

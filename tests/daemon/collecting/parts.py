@@ -14,7 +14,7 @@ from daemon.collecting.reports import ScanProgress
 from daemon.collecting.skipping import SkipReason
 from daemon.collecting.source import FoundFile, ReadFile, Source
 from daemon.collecting.store import FileStamp
-from daemon.collecting.watching import Concerns, HintHandler, Watcher
+from daemon.collecting.watching import Changed, Concerns, HintHandler, Watcher
 from daemon.config import CollectSettings
 from storage.records import RedactedDocument, SourceSettings
 
@@ -112,9 +112,12 @@ class ReadCounter(FolderSource):
     """A real folder source that notes what it opens."""
 
     reads: list[str]
+    breaks_on: set[str]
 
     def read(self, file: FoundFile) -> ReadFile | SkipReason:
         self.reads.append(file.path)
+        if file.path in self.breaks_on:
+            raise RecursionError("a reader with a defect")
         return super().read(file)
 
 
@@ -127,6 +130,7 @@ class Gathering:
         self.store = store
         self.clock = HandClock()
         self.reads: list[str] = []
+        self.breaks_on: set[str] = set()
         self.progress: list[ScanProgress] = []
 
     @property
@@ -142,6 +146,10 @@ class Gathering:
             return condition()
 
         await until(holds)
+
+    def hint(self, path: str, *, is_folder: bool = False) -> None:
+        """What a watcher would say."""
+        self.collector._followers["notes"].hint(Changed(path=path, is_folder=is_folder))
 
     async def rescan(self) -> None:
         """A rescan, with time going on beside it."""
@@ -169,10 +177,11 @@ async def gathering(
     clock = HandClock()
     progress: list[ScanProgress] = []
     reads: list[str] = []
+    breaks_on: set[str] = set()
 
     def make(chosen: SourceSettings) -> Source:
         counter = ReadCounter(chosen, most_bytes=LIMIT)
-        counter.reads = reads
+        counter.reads, counter.breaks_on = reads, breaks_on
         return counter
 
     collector = Collector(
@@ -184,7 +193,7 @@ async def gathering(
         progress=progress.append,
     )
     run = Gathering(folder, collector, kept)
-    run.clock, run.reads, run.progress = clock, reads, progress
+    run.clock, run.reads, run.breaks_on, run.progress = clock, reads, breaks_on, progress
     try:
         if add:
             collector.add(source_settings(folder, **source))

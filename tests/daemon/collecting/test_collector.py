@@ -183,6 +183,32 @@ async def test_transactions_stay_small_however_much_there_is(tmp_path: Path) -> 
     assert max(sizes) <= MOST_BYTES
 
 
+async def test_many_hints_at_once_make_few_transactions(tmp_path: Path) -> None:
+    async with gathering(tmp_path) as run:
+        await run.rescan()
+        for number in range(50):
+            write(tmp_path / f"new/{number}.txt", f"note {number}")
+            run.hint(f"new/{number}.txt")
+        run.hint("new", is_folder=True)
+        await run.until(lambda: len(run.texts) == 50)
+    assert len(run.store.batches) == 1
+    assert len(run.reads) == 50
+
+
+async def test_one_file_that_breaks_its_reader_costs_one_file(tmp_path: Path) -> None:
+    write(tmp_path / "a.txt", "good")
+    write(tmp_path / "broken.txt", "bad")
+    async with gathering(tmp_path) as run:
+        run.breaks_on.add("broken.txt")
+        await run.rescan()
+        assert run.texts == {"a.txt": "good"}
+        assert run.collector.report("notes").skipped == {"unreadable": 1}
+        run.breaks_on.clear()
+        await run.rescan()  # though the file did not change
+        assert run.texts == {"a.txt": "good", "broken.txt": "bad"}
+        assert run.collector.report("notes").skipped == {}
+
+
 async def test_a_scan_says_how_far_it_is(tmp_path: Path) -> None:
     for number in range(MOST_DOCUMENTS + 1):
         write(tmp_path / f"{number}.txt", f"note {number}")
