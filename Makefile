@@ -1,19 +1,28 @@
-# On a fresh Debian with Python and make: `make demo` runs the main job, `make test` the tests.
+# On a fresh Debian with Python 3.11 or later and make: `make demo` shows the whole story once,
+# `make test` runs the tests. Either makes .venv and installs into it first, when that is missing.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+CONSTRAINTS := packaging/constraints.txt packaging/constraints-cuda.txt
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	$(addprefix --constraint ,$(CONSTRAINTS))
 
-.PHONY: setup demo test check clean
+.PHONY: setup demo test lint check clean
 
 setup: $(READY)
 
-# The stamp is made last, so that an interrupted installation is taken up again.
-$(READY): pyproject.toml packaging/constraints.txt
+# The stamp is made last, so that an interrupted installation is taken up again. setuptools comes
+# first, pinned like all the rest, and builds the package without an environment of its own.
+$(READY): pyproject.toml $(CONSTRAINTS)
+	@command -v $(PYTHON) >/dev/null || \
+		{ echo "There is no $(PYTHON); install it with: apt-get install python3 python3-venv" >&2; exit 1; }
+	@$(PYTHON) packaging/preflight.py
+	@echo "Installing into $(VENV): a download of some hundred megabytes (with CUDA, gigabytes)."
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
-		--constraint packaging/constraints.txt --editable '.[dev]'
-	touch $@
+	$(PIP) setuptools
+	$(PIP) --no-build-isolation --editable '.[dev]'
+	@touch $@
 
 demo: $(READY)
 	$(BIN)/nightloom demo
@@ -21,11 +30,13 @@ demo: $(READY)
 test: $(READY)
 	$(BIN)/python -m pytest
 
-check: $(READY)
+lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest
+
+# The same as .ci/run, which also installs what the system lacks.
+check: lint test
 
 clean:
 	rm -rf $(VENV) build *.egg-info
