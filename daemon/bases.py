@@ -42,7 +42,9 @@ class Bases:
     def _folders(self) -> Iterator[tuple[str, Path]]:
         yield BUILTIN, BUILTIN_BASE
         if self._folder.is_dir():
-            yield from ((each.name, each) for each in sorted(self._folder.iterdir()) if each.is_dir())
+            yield from (
+                (each.name, each) for each in sorted(self._folder.iterdir()) if each.is_dir()
+            )
 
 
 def _read(name: str, folder: Path) -> FoundBase:

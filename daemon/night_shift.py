@@ -9,6 +9,7 @@ the vault and the engine by their seams; decides nothing itself (`night_planning
 
 import asyncio
 import contextlib
+import functools
 import json
 import logging
 import time
@@ -285,7 +286,7 @@ class NightShift:
         """Documents by id, a few at a time; one that does not open is named and left out."""
         for start in range(0, len(ids), DOCUMENTS_AT_ONCE):
             some = ids[start : start + DOCUMENTS_AT_ONCE]
-            for document in await self._vault.call(lambda vault, some=some: _read(vault, some)):
+            for document in await self._vault.call(functools.partial(_read, ids=some)):
                 yield Attachment(
                     name="text",
                     body=body_json({"text": document.text}),
@@ -557,7 +558,7 @@ def _waiting_documents(vault: Vault) -> list[Waiting]:
     ]
 
 
-def _read(vault: Vault, ids: tuple[int, ...]) -> list[StoredDocument]:
+def _read(vault: Vault, *, ids: tuple[int, ...]) -> list[StoredDocument]:
     documents = []
     for document_id in ids:
         try:

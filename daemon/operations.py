@@ -8,6 +8,7 @@ that the command line turns into an exit code.
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -117,10 +118,10 @@ class Operations:
             name=name or Path(path).name, kind=kind, path=path, exclude=tuple(exclude), **known
         )
         with _said():
-            await self._collector.check_new(settings)
-            await self._vault.call(lambda vault: vault.sources.add(settings))
-            await self._collector.add(settings)
-        return self._source(settings, 0)
+            placed = await self._collector.place(settings)
+            await self._vault.call(lambda vault: vault.sources.add(placed))
+            self._collector.add(placed)
+        return self._source(placed, 0)
 
     async def remove_source(self, name: str) -> Json:
         """Nothing more is collected from it; what was collected stays."""
@@ -132,7 +133,7 @@ class Operations:
 
     async def rescan(self) -> Json:
         with _said():
-            return dict(await self._collector.rescan_all())
+            return asdict(await self._collector.rescan())
 
     async def preview(self) -> Json:
         """What tonight would train on, by source and by document; never the text itself."""
@@ -262,9 +263,7 @@ def _night(record: Json, *, running: bool) -> Json:
     return shown
 
 
-def _condition(
-    name: str, holds: bool, value: str, threshold: str, reason: str | None
-) -> Json:
+def _condition(name: str, holds: bool, value: str, threshold: str, reason: str | None) -> Json:
     return {
         "name": name,
         "holds": holds,

@@ -6,6 +6,7 @@ nothing else; each part's own module says what it does.
 
 import asyncio
 import contextlib
+import datetime
 import logging
 import os
 import signal
@@ -18,6 +19,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from daemon.bases import Bases
 from daemon.collecting.collector import Collector
+from daemon.collecting.vault_store import VaultStore
 from daemon.config import Config
 from daemon.confinement import protect_memory
 from daemon.engine_handle import EngineHandle
@@ -100,22 +102,25 @@ async def _serve(home: Home, config: Config, vault: Vault, sockets: ServiceSocke
 @contextlib.asynccontextmanager
 async def _collecting(home: Home, config: Config, door: VaultDoor) -> AsyncIterator[Collector]:
     """The collector at work, with an hourly rescan, for as long as the context lasts."""
-    collector = Collector.for_vault(door, home=home, settings=config.collect)
-    scheduler = AsyncIOScheduler()
+    collector = Collector(
+        store=VaultStore(door), settings=config.collect, own_folders=home.own_folders
+    )
+    scheduler = AsyncIOScheduler(timezone=datetime.UTC)  # intervals only: no local time is asked
     scheduler.add_job(
-        collector.rescan_all,
+        collector.rescan,
         "interval",
         minutes=config.collect.rescan_minutes,
         coalesce=True,
         max_instances=1,
     )
-    await collector.start(await door.call(lambda vault: vault.sources.list()))
+    for settings in await door.call(lambda vault: vault.sources.list()):
+        collector.add(settings)
     scheduler.start()
     try:
         yield collector
     finally:
         scheduler.shutdown(wait=False)
-        await collector.stop()
+        await collector.close()
 
 
 def _night_options(config: Config, plan: PlanPolicy) -> NightOptions:

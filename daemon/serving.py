@@ -133,8 +133,10 @@ def _event(message: Message, pinned: Pinned) -> GenerationEvent:
         return Started(model=pinned.label, prompt_tokens=int(header["prompt_tokens"]))
     if header["event"] == "text":
         return TextPiece(text=bytes(message.body).decode())
-    reason = "length" if header["reason"] == "length" else "stop"
-    return Finished(reason=reason, completion_tokens=int(header["completion_tokens"]))
+    return Finished(
+        reason="length" if header["reason"] == "length" else "stop",
+        completion_tokens=int(header["completion_tokens"]),
+    )
 
 
 def _for_client(error: EngineFailed) -> BadRequest | PromptTooLong | EngineUnavailable:
