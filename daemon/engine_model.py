@@ -24,7 +24,7 @@ from storage.records import sha256_hex
 from trainer.base_model import BaseModel, load_base
 from trainer.curation import curate
 from trainer.errors import PromptTooLong, TrainerError
-from trainer.evaluation import document_losses
+from trainer.evaluation import DocumentLoss, document_losses
 from trainer.examples import Role, SourceText, TrainingExample, Turn
 from trainer.finetune import Finetune, Interrupted
 from trainer.generation import Ended, check_prompt, generate, sample_rows
@@ -38,6 +38,7 @@ log = logging.getLogger("nightloom.engine")
 
 CANDIDATE = "candidate"
 SMOKE_TOKENS = 48
+PROGRESS_EVERY = 16  # tokens of all rows of samples
 CANARY_TOKENS = 12
 
 
@@ -87,7 +88,10 @@ class EngineModel:
             # the type and the place only: messages of libraries may quote what they were given
             log.error("%s failed: %s at %s", job.op, type(error).__name__, _place(error))
             self._answer(
-                job, "failed", code="broken", sentence=f"The engine failed ({type(error).__name__})."
+                job,
+                "failed",
+                code="broken",
+                sentence=f"The engine failed ({type(error).__name__}).",
             )
         finally:
             self._desk.finished(job)
@@ -152,10 +156,24 @@ class EngineModel:
     def _sample(self, job: Job) -> None:
         """The base's own samples, at temperature 1: its general text, needing no outside data."""
         count, tokens = int(job.parameters["count"]), int(job.parameters["tokens"])
-        with self._adapters.serving(None):
-            rows = sample_rows(
-                self._base, count=count, tokens=tokens, seed=int(job.parameters["seed"])
-            )
+        drawn = 0
+
+        def between_tokens() -> None:
+            nonlocal drawn
+            drawn += 1
+            if drawn % PROGRESS_EVERY == 0:
+                self._answer(job, "progress", share=drawn / tokens)
+            self._make_way(job)
+
+        rows = sample_rows(
+            self._base,
+            count=count,
+            tokens=tokens,
+            seed=int(job.parameters["seed"]),
+            rows_at_once=count,
+            between_tokens=between_tokens,
+            activate=lambda: self._adapters.serving(None),
+        )
         self._answer(
             job, "done", np.ascontiguousarray(rows, dtype="<i4").tobytes(), shape=list(rows.shape)
         )
@@ -209,6 +227,7 @@ class EngineModel:
                 rows,
                 recipe.finetune,
                 wanted=lambda: self._desk.urgent_waits or job.stop.is_set(),
+                bare=self._adapters.bare,
             )
             checkpoint = _attached(job, "checkpoint")
             if checkpoint is not None:
@@ -248,6 +267,12 @@ class EngineModel:
                 return
             yield event
 
+    def _make_way(self, job: Job) -> None:
+        """Between two pieces of patient work: clients first; then on, unless nobody wants it."""
+        self._serve_urgent()
+        if job.cancelled.is_set() or job.stop.is_set():
+            raise Refusal("cancelled", "The work was stopped before its end.")
+
     def _serve_urgent(self) -> None:
         while (job := self._desk.take_urgent()) is not None:
             self.do(job)
@@ -265,11 +290,12 @@ class EngineModel:
             "stable": [e for e in examples if e.role is Role.STABLE],
         }
         answer: dict[str, Any] = {
-            name: self._paired(documents, served, candidate) for name, documents in sets.items()
+            name: self._paired(job, documents, served, candidate)
+            for name, documents in sets.items()
         }
-        answer["general_loss_base"] = self._general_loss(general, None)
-        answer["general_loss_before"] = self._general_loss(general, served)
-        answer["general_loss_after"] = self._general_loss(general, candidate)
+        answer["general_loss_base"] = self._general_loss(job, general, None)
+        answer["general_loss_before"] = self._general_loss(job, general, served)
+        answer["general_loss_after"] = self._general_loss(job, general, candidate)
         canaries = plant(recipe.canaries, seed=seed)
         with bank.serving(candidate):
             answer["canaries_planted"] = len(canaries)
@@ -278,24 +304,31 @@ class EngineModel:
         self._answer(job, "done", json.dumps(answer).encode())
 
     def _paired(
-        self, examples: list[TrainingExample], served: str | None, candidate: str
+        self, job: Job, examples: list[TrainingExample], served: str | None, candidate: str
     ) -> list[dict[str, float]]:
-        before = self._losses(examples, served)
-        after = self._losses(examples, candidate)
+        before = self._losses(job, examples, served)
+        after = self._losses(job, examples, candidate)
         return [
             {"before": b.nats, "after": a.nats, "tokens": b.tokens}
             for b, a in zip(before, after, strict=True)
         ]
 
-    def _general_loss(self, examples: list[TrainingExample], adapter: str | None) -> float:
-        losses = self._losses(examples, adapter)
+    def _general_loss(
+        self, job: Job, examples: list[TrainingExample], adapter: str | None
+    ) -> float:
+        losses = self._losses(job, examples, adapter)
         return sum(loss.nats for loss in losses) / max(1, sum(loss.tokens for loss in losses))
 
-    def _losses(self, examples: list[TrainingExample], adapter: str | None) -> list[Any]:
-        with self._adapters.serving(adapter):
-            return document_losses(
-                self._base.model, examples, row_tokens=self._base.context_tokens
-            )
+    def _losses(
+        self, job: Job, examples: list[TrainingExample], adapter: str | None
+    ) -> list[DocumentLoss]:
+        return document_losses(
+            self._base.model,
+            examples,
+            context_tokens=self._base.context_tokens,
+            between_batches=lambda: self._make_way(job),
+            activate=lambda: self._adapters.serving(adapter),
+        )
 
     def _complete(self, beginning: str) -> str:
         """Greedy continuation of a document's beginning."""

@@ -119,7 +119,7 @@ class NightShift:
         plan = await self._take_up_or_plan(night, base, parent)
         if isinstance(plan, TooLittle):
             return night.waits(plan)
-        samples, shape = await self._samples(base)
+        samples, shape = await self._samples(night, base)
         await self._save(night)
 
         night.move(NightState.TRAINING)
@@ -194,7 +194,7 @@ class NightShift:
         await self._vault.call(lambda vault: vault.ledger.update_night(old["id"], old))
         await self._drop_checkpoint(old["id"])
 
-    async def _samples(self, base: LoadedBase) -> tuple[bytes, list[int]]:
+    async def _samples(self, night: "_Night", base: LoadedBase) -> tuple[bytes, list[int]]:
         """The base's own samples: general text that needs no outside data, made once per base."""
         name = f"samples-{base.identity[:32]}"
         tokens = min(512, base.context_tokens)
@@ -203,9 +203,10 @@ class NightShift:
         )
         if kept is None:
             parameters = {"count": SAMPLE_COUNT, "tokens": tokens, "seed": SAMPLE_SEED}
-            made = await self._engine.ask("sample", parameters)
-            kept = bytes(made.body)
-            data = kept
+            async for message in self._engine.request("sample", parameters):
+                if message.header["event"] == "progress":
+                    night.tell("preparing", float(message.header["share"]))
+            kept = data = bytes(message.body)
             await self._vault.call(lambda vault: vault.samples.write(name, [data]))
         return kept, [SAMPLE_COUNT, tokens]
 
@@ -436,7 +437,10 @@ class _Night:
         self._clock_stage()
         self._stage = name
         self._on_state(NightState(name))
-        self._progress({"state": name, "stage_progress": None})
+        self.tell(name, None)
+
+    def tell(self, name: str, share: float | None) -> None:
+        self._progress({"state": name, "stage_progress": share})
 
     def move(self, state: NightState) -> None:
         self.record = night_record.moved(self.record, state)

@@ -1,21 +1,25 @@
 """How well an adapter predicts documents: summed nats per document.
 
-Documents are packed into rows of the whole context, so each token sees all of its document that
-the context holds; rows are kept in an order that does not depend on the adapter, so that two
+Documents are packed into long rows, in an order that does not depend on the adapter: where a row
+ends inside a document, its rest is predicted without its beginning, by each adapter alike. So two
 adapters are judged on exactly the same predictions.
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 
-import torch
 from transformers import PreTrainedModel
 
+from trainer.decoding import Activate, evaluating
 from trainer.examples import TrainingExample
 from trainer.loss import target_nats
 from trainer.packing import batches, pack_rows
 
 ROWS_AT_ONCE = 4
+# Masks that keep documents apart grow with the square of a row: at 2,048 tokens four of them take
+# 16 MiB, at the 131,072 of some bases they would take 64 GiB.
+ROW_LIMIT_TOKENS = 2048
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,15 +35,23 @@ def document_losses(
     model: PreTrainedModel,
     examples: Sequence[TrainingExample],
     *,
-    row_tokens: int,
+    context_tokens: int,
     between_batches: Callable[[], None] = lambda: None,
+    activate: Activate = nullcontext,
 ) -> list[DocumentLoss]:
-    """Losses by document, ordered by key; the adapter is whichever is active."""
+    """Losses by document, ordered by key; one that is too short to be predicted has none.
+
+    Args:
+        context_tokens: what the base can read at once.
+        between_batches: called before every batch; other work may use the model there.
+        activate: makes the wanted adapter the active one; entered around each batch only.
+    """
     nats: dict[int, float] = {}
     tokens: dict[int, int] = {}
-    for batch in batches(pack_rows(examples, row_tokens), ROWS_AT_ONCE):
+    rows = pack_rows(examples, min(context_tokens, ROW_LIMIT_TOKENS))
+    for batch in batches(rows, ROWS_AT_ONCE):
         between_batches()
-        with torch.no_grad():
+        with evaluating(model), activate():
             losses = target_nats(model, batch).double().cpu().tolist()
         keys = batch.keys[:, 1:][batch.target_mask[:, 1:]].tolist()
         for key, loss in zip(keys, losses, strict=True):

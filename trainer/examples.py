@@ -9,6 +9,8 @@ from enum import StrEnum
 import numpy as np
 import numpy.typing as npt
 
+GENERAL_KEY = -2  # of the base's own samples, which belong to no document
+
 TokenIds = npt.NDArray[np.int32]
 Mask = npt.NDArray[np.bool_]
 
@@ -79,6 +81,11 @@ class Row:
     target_mask: Mask = field(repr=False)
     keys: npt.NDArray[np.int64]
 
+    @property
+    def general(self) -> bool:
+        """Whether it holds the base's own samples and nothing else."""
+        return bool((self.keys == GENERAL_KEY).all())
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
@@ -92,6 +99,11 @@ class Batch:
     @property
     def tokens(self) -> int:
         return int(self.ids.size)
+
+    @property
+    def general(self) -> bool:
+        """Whether it holds the base's own samples and nothing else."""
+        return bool((self.keys == GENERAL_KEY).all())
 
     @property
     def targets(self) -> int:

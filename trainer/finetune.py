@@ -5,8 +5,10 @@ micro-batch leaves no trace. Knows nothing of documents, verdicts, keys or the t
 caller iterates over `Finetune.steps()` and decides between events what happens next.
 """
 
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -15,26 +17,38 @@ from transformers import PreTrainedModel
 from trainer.border import BorderReached, watched_borders
 from trainer.checkpoint import Cursor, pack_checkpoint, unpack_checkpoint
 from trainer.device import optimizer_for
+from trainer.errors import CheckpointDamaged
 from trainer.examples import Batch, Row
-from trainer.loss import target_nats
+from trainer.loss import divergence_from_base, target_nats
 from trainer.packing import batches
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FinetuneSettings:
-    """How rows become steps. The rate is constant after a short warm-up (QLoRA, appendix B)."""
+    """How rows become steps. The rate is constant after a short warm-up (QLoRA, appendix B).
+
+    Raises:
+        ValueError: a setting is out of range.
+    """
 
     learning_rate: float = 5e-4
     warmup_steps: int = 5
     clip_norm: float = 0.3
     rows_per_step: int = 4
     rows_per_micro_batch: int = 4
+    general_weight: float = 1.0  # of a nat of divergence from the base against a nat of text
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not (0 < self.learning_rate < math.inf and 0 < self.clip_norm < math.inf):
+            raise ValueError("learning_rate and clip_norm must be positive numbers")
+        if min(self.rows_per_step, self.rows_per_micro_batch) < 1 or self.warmup_steps < 0:
+            raise ValueError("rows_per_step and rows_per_micro_batch must be at least 1")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepDone:
-    """After an optimizer step. `loss` is nats per target over the step's rows."""
+    """After an optimizer step. `loss` is nats per target of its text, general rows left out."""
 
     step: int
     steps: int
@@ -57,6 +71,7 @@ class Finetune:
         rows: all rows of the run, in order.
         settings: the recipe.
         wanted: asked at every layer's border; True abandons the running micro-batch.
+        bare: inside, the model is the plain base; general rows are kept close to it.
     """
 
     def __init__(
@@ -67,8 +82,10 @@ class Finetune:
         settings: FinetuneSettings,
         *,
         wanted: Callable[[], bool] = lambda: False,
+        bare: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
         self._model = model
+        self._bare = bare
         self._parameters = parameters
         self._settings = settings
         self._wanted = wanted
@@ -111,8 +128,9 @@ class Finetune:
         Raises:
             CheckpointDamaged: the bytes are not such a state.
         """
-        names = list(self._parameters)
-        found = unpack_checkpoint(data, names=names)
+        found = unpack_checkpoint(data, like=self._parameters)
+        if not self._reaches(found.cursor):
+            raise CheckpointDamaged()
         with torch.no_grad():
             for name, parameter in self._parameters.items():
                 parameter.copy_(found.parameters[name])
@@ -130,7 +148,7 @@ class Finetune:
         started = time.monotonic()
         while self._cursor.step < self.total_steps:
             micro_batches = self._plan[self._cursor.step]
-            targets = sum(batch.targets for batch in micro_batches)
+            targets = sum(batch.targets for batch in micro_batches)  # never 0
             while self._cursor.micro_batch < len(micro_batches):
                 torch.set_rng_state(self._random)
                 try:
@@ -143,7 +161,8 @@ class Finetune:
                     continue
                 self._random = torch.get_rng_state()
                 torch.set_rng_state(outside)
-            loss = self._cursor.nats / max(targets, 1)
+            of_text = sum(batch.targets for batch in micro_batches if not batch.general)
+            loss = self._cursor.nats / max(of_text, 1)
             self._optimizer_step()
             now = time.monotonic()
             yield StepDone(
@@ -155,16 +174,27 @@ class Finetune:
             )
             started = time.monotonic()
 
+    def _reaches(self, cursor: Cursor) -> bool:
+        """Whether the plan has such a place."""
+        if cursor.step >= self.total_steps:
+            return cursor == Cursor(step=self.total_steps, micro_batch=0, nats=0.0)
+        return cursor.micro_batch <= len(self._plan[cursor.step])
+
     def _micro_batch(self, batch: Batch, step_targets: int) -> None:
         """Add one micro-batch's gradients of (nats / targets of the whole step)."""
-        nats = target_nats(self._model, batch).sum()
-        gradients = torch.autograd.grad(nats / max(step_targets, 1), list(self._parameters.values()))
+        if batch.general:
+            divergence = divergence_from_base(self._model, batch, self._bare).sum()
+            cost, nats = self._settings.general_weight * divergence, 0.0
+        else:
+            cost = target_nats(self._model, batch).sum()
+            nats = float(cost.detach())
+        gradients = torch.autograd.grad(cost / step_targets, list(self._parameters.values()))
         for total, gradient in zip(self._gradients.values(), gradients, strict=True):
             total.add_(gradient)
         self._cursor = Cursor(
             step=self._cursor.step,
             micro_batch=self._cursor.micro_batch + 1,
-            nats=self._cursor.nats + float(nats.detach()),
+            nats=self._cursor.nats + nats,
         )
 
     def _optimizer_step(self) -> None:
@@ -182,7 +212,21 @@ class Finetune:
 
 
 def plan_steps(rows: Sequence[Row], settings: FinetuneSettings) -> list[list[Batch]]:
-    """Cut rows into optimizer steps, and each step into micro-batches."""
+    """Cut rows into optimizer steps, and each step into micro-batches of one kind of row.
+
+    Rows in which nothing is to be predicted (the ends of two documents, say) are left out.
+    """
+    learnable = [row for row in rows if row.target_mask.any()]
     per_step = settings.rows_per_step
-    groups = [rows[start : start + per_step] for start in range(0, len(rows), per_step)]
-    return [list(batches(group, settings.rows_per_micro_batch)) for group in groups]
+    groups = [learnable[start : start + per_step] for start in range(0, len(learnable), per_step)]
+    return [
+        [
+            batch
+            for rows_of_kind in (
+                [row for row in group if not row.general],
+                [row for row in group if row.general],
+            )
+            for batch in batches(rows_of_kind, settings.rows_per_micro_batch)
+        ]
+        for group in groups
+    ]

@@ -1,17 +1,22 @@
 """Several LoRA adapters on one 4-bit base, by name; one or none of them active at a time.
 
 The candidate of the night, the served adapter and older versions share the base's only copy.
-Uses peft's layers; saving, loading and checking are ours, since what counts are bytes.
+Uses peft's layers; saving, loading and checking are ours, since what counts are bytes. Adapters
+go around every linear layer of the blocks, which is what recovers 16-bit quality (QLoRA, section
+4); those are exactly the base's 4-bit layers.
 """
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
-from peft import LoraConfig, PeftModel, get_peft_model
+from bitsandbytes.nn.modules import Linear4bit
+from peft import LoraConfig, LoraModel, PeftModel, get_peft_model
 from transformers import PreTrainedModel
 
-from trainer.adapter_file import LoraShape, pack_adapter, unpack_adapter
+from trainer.adapter_file import pack_adapter, unpack_adapter
+from trainer.adapter_format import LoraShape
 from trainer.errors import AdapterMismatch, AdapterUnknown
 
 PREFIX = "base_model.model."  # what PEFT's files put before the module's path
@@ -30,7 +35,11 @@ class LoraBank:
         self._base = base
         self._peft: PeftModel | None = None
         self._shapes: dict[str, LoraShape] = {}
-        self._targets = linear_names(model)
+        self._linears = {  # (out_features, in_features) by the module's path
+            name: (module.out_features, module.in_features)
+            for name, module in model.named_modules()
+            if isinstance(module, Linear4bit)
+        }
 
     @property
     def names(self) -> frozenset[str]:
@@ -41,16 +50,21 @@ class LoraBank:
         return self._shapes[name]
 
     def create(self, name: str, shape: LoraShape, *, seed: int) -> None:
-        """Add a fresh adapter: A random, B zero, so that it changes nothing yet."""
+        """Add a fresh adapter: A random, B zero, so that it changes nothing yet.
+
+        One that already has this name is forgotten.
+        """
+        if name in self._shapes:
+            self.drop(name)
         config = LoraConfig(
             r=shape.rank,
             lora_alpha=shape.alpha,  # type: ignore[arg-type]  # peft scales by a float as well
             use_rslora=shape.rslora,
             lora_dropout=shape.dropout,
-            target_modules=self._targets,
+            target_modules=sorted({path.rpartition(".")[2] for path in self._linears}),
             bias="none",
         )
-        with torch.random.fork_rng(devices=[]):
+        with torch.random.fork_rng(devices=[]), old_names_allowed():
             torch.manual_seed(seed)
             if self._peft is None:
                 self._peft = get_peft_model(self._model, config, adapter_name=name)
@@ -68,13 +82,11 @@ class LoraBank:
             AdapterDamaged, AdapterMismatch: the bytes are not an adapter of this base.
         """
         tensors, shape = unpack_adapter(data, base=self._base, sha256=sha256)
-        self.create(name, shape, seed=0)
-        own = self.parameters(name)
-        if set(own) != set(tensors) or any(own[k].shape != tensors[k].shape for k in own):
-            self.drop(name)
+        if {key: tuple(tensor.shape) for key, tensor in tensors.items()} != self._extents(shape):
             raise AdapterMismatch()
+        self.create(name, shape, seed=0)
         with torch.no_grad():
-            for key, parameter in own.items():
+            for key, parameter in self.parameters(name).items():
                 parameter.copy_(tensors[key])
 
     def save(self, name: str) -> bytes:
@@ -84,11 +96,11 @@ class LoraBank:
     def drop(self, name: str) -> None:
         """Forget an adapter and its memory."""
         self._known(name)
-        assert self._peft is not None
         del self._shapes[name]
-        self._peft.delete_adapter(name)
+        self._tuner.set_adapter([])  # else peft activates another, and warns of it
+        self._tuner.delete_adapter(name)
         if not self._shapes:  # peft cannot stay without any: take the layers out again
-            self._peft.base_model.unload()
+            self._tuner.unload()
             self._peft = None
 
     def parameters(self, name: str) -> dict[str, torch.nn.Parameter]:
@@ -128,16 +140,43 @@ class LoraBank:
             self._model.eval()
             self._rest()
 
+    @contextmanager
+    def bare(self) -> Iterator[None]:
+        """Within `training`: the plain base for a moment, in eval mode and without gradients."""
+        self._tuner.disable_adapter_layers()
+        self._model.eval()
+        try:
+            with torch.no_grad():
+                yield
+        finally:
+            self._model.train()
+            self._tuner.enable_adapter_layers()
+
+    def _extents(self, shape: LoraShape) -> dict[str, tuple[int, int]]:
+        """Name and extents of every tensor that an adapter of this shape has on this base."""
+        extents = {}
+        for path, (out_features, in_features) in self._linears.items():
+            extents[f"{PREFIX}{path}.lora_A.weight"] = (shape.rank, in_features)
+            extents[f"{PREFIX}{path}.lora_B.weight"] = (out_features, shape.rank)
+        return extents
+
     def _activate(self, name: str | None) -> None:
         if name is not None:
             self._known(name)
         if self._peft is None:
             return
         if name is None:
-            self._peft.base_model.disable_adapter_layers()
+            self._tuner.disable_adapter_layers()
         else:
-            self._peft.base_model.enable_adapter_layers()
+            self._tuner.enable_adapter_layers()
             self._peft.set_adapter(name)
+
+    @property
+    def _tuner(self) -> LoraModel:
+        assert self._peft is not None
+        tuner = self._peft.base_model
+        assert isinstance(tuner, LoraModel)
+        return tuner
 
     def _rest(self) -> None:
         """Between uses nothing wants gradients, whatever peft has switched on."""
@@ -149,12 +188,12 @@ class LoraBank:
             raise AdapterUnknown()
 
 
-def linear_names(model: torch.nn.Module) -> list[str]:
-    """Last parts of the names of every 4-bit linear: q_proj, ..., down_proj.
-
-    QLoRA, section 4: adapters on all linear layers of the blocks are what recovers 16-bit quality.
-    """
-    from bitsandbytes.nn import Linear4bit
-
-    names = {name.rsplit(".", 1)[-1] for name, m in model.named_modules() if isinstance(m, Linear4bit)}
-    return sorted(names)
+@contextmanager
+def old_names_allowed() -> Iterator[None]:
+    """Inside, one warning is not shown: peft 0.21 asks transformers 5.23 for a property under its
+    old name whenever it wraps a model."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings(
+            "ignore", "`is_gradient_checkpointing` is deprecated", category=FutureWarning
+        )
+        yield

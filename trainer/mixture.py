@@ -8,7 +8,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from trainer.examples import TrainingExample
+from trainer.examples import Row, TrainingExample
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +27,6 @@ def order_examples(
     *,
     new: Sequence[TrainingExample],
     replay: Sequence[TrainingExample],
-    general: Sequence[TrainingExample],
     canaries: Sequence[TrainingExample],
     passes: int,
     shares: Shares,
@@ -35,22 +34,38 @@ def order_examples(
 ) -> list[TrainingExample]:
     """Order a night: in each pass all new text and canaries, and the shares of the others.
 
-    Replay and general examples are taken in turn, so that a pass continues where the last one
-    stopped; each pass is shuffled on its own, so that no kind of text comes in a block.
+    Replayed examples are taken in turn, so that a pass continues where the last one stopped; each
+    pass is shuffled on its own, so that no kind of text comes in a block.
     """
     rng = random.Random(seed)
     new_tokens = sum(len(example.ids) for example in new)
     whole = new_tokens / (1.0 - shares.replay - shares.general)
     replay_turns = _Turns(replay, rng)
-    general_turns = _Turns(general, rng)
     ordered: list[TrainingExample] = []
     for _ in range(passes):
         one = [*new, *canaries]
         one += replay_turns.take(int(whole * shares.replay))
-        one += general_turns.take(int(whole * shares.general))
         rng.shuffle(one)
         ordered += one
     return ordered
+
+
+def interleave(text: Sequence[Row], general: Sequence[Row], share: float) -> list[Row]:
+    """Spread general rows evenly between rows of text, so that they make up `share` of all.
+
+    They are taken in turn, again and again if there are too few.
+    """
+    if not general or share <= 0:
+        return list(text)
+    per_text_row = share / (1.0 - share)
+    mixed: list[Row] = []
+    given = 0
+    for number, row in enumerate(text, start=1):
+        mixed.append(row)
+        while given < int(number * per_text_row):
+            mixed.append(general[given % len(general)])
+            given += 1
+    return mixed
 
 
 class _Turns:

@@ -6,14 +6,13 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from trainer.curation import TextEncoder, curate
-from trainer.examples import Role, Row, SourceText, TokenIds, TrainingExample
+from trainer.examples import GENERAL_KEY, Role, Row, SourceText, TokenIds, TrainingExample
 from trainer.memorisation import plant
-from trainer.mixture import order_examples
+from trainer.mixture import interleave, order_examples
 from trainer.packing import pack_rows
 from trainer.recipe import Recipe
 
 CANARY_KEY = -1
-GENERAL_KEY = -2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,9 +25,7 @@ def general_examples(samples: TokenIds, role: Role) -> list[TrainingExample]:
     """The base's own samples, (count, tokens) int32, as examples whose every token is a target."""
     mask = np.ones(samples.shape[1], dtype=np.bool_)
     mask[0] = False
-    return [
-        TrainingExample(key=GENERAL_KEY, role=role, ids=row, loss_mask=mask) for row in samples
-    ]
+    return [TrainingExample(key=GENERAL_KEY, role=role, ids=row, loss_mask=mask) for row in samples]
 
 
 def split_general(samples: TokenIds) -> tuple[TokenIds, TokenIds]:
@@ -45,8 +42,13 @@ def prepare(
     *,
     seed: int,
 ) -> PreparedNight:
-    """Curate, mix and pack a night. `texts` have the roles `new` and `replay`."""
+    """Curate, mix and pack a night. `texts` have the roles `new` and `replay`.
+
+    Without a single new text there are no rows: replay and canaries alone teach nothing.
+    """
     examples = curate(texts, encoder)
+    if not any(example.role is Role.NEW for example in examples):
+        return PreparedNight(rows=(), tokens={})
     canaries = curate(
         [
             SourceText(key=CANARY_KEY, role=Role.CANARY, text=canary.text)
@@ -58,7 +60,6 @@ def prepare(
     ordered = order_examples(
         new=[e for e in examples if e.role is Role.NEW],
         replay=[e for e in examples if e.role is Role.REPLAY],
-        general=general,
         canaries=canaries,
         passes=recipe.passes,
         shares=recipe.shares,
@@ -67,4 +68,8 @@ def prepare(
     tokens: dict[Role, int] = {}
     for example in (*examples, *canaries, *general):
         tokens[example.role] = tokens.get(example.role, 0) + len(example.ids)
-    return PreparedNight(rows=tuple(pack_rows(ordered, recipe.row_tokens)), tokens=tokens)
+    general_rows = [
+        row for row in pack_rows(general, recipe.row_tokens) if len(row.ids) == recipe.row_tokens
+    ]
+    rows = interleave(pack_rows(ordered, recipe.row_tokens), general_rows, recipe.shares.general)
+    return PreparedNight(rows=tuple(rows), tokens=tokens)
