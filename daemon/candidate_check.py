@@ -1,20 +1,23 @@
 """Whether the bytes that the engine returned are an adapter: checked without torch.
 
-The engine is less trusted than the service. Names, shapes, types, the extent of every tensor and
-that all values are finite are read off the safetensors file itself before anything is kept.
+The engine is less trusted than the service. Format, base, names, shapes, types, the extent of
+every tensor and that all values are finite are read off the safetensors file itself before
+anything is kept. That the tensors fit the base is asked when they are loaded to be judged.
 """
 
-import json
+import itertools
 import math
 import re
-import struct
 from dataclasses import dataclass
+from typing import Any
 
 from daemon.errors import CandidateBroken
 from storage.records import sha256_hex
+from trainer.adapter_format import read_adapter_header
+from trainer.errors import AdapterDamaged, AdapterMismatch
+from trainer.tensor_header import TensorBytes
 
-TENSOR_NAME = re.compile(r"base_model\.model\.[\w.]+\.lora_([AB])\.weight")
-MAX_HEADER_BYTES = 16 << 20
+TENSOR_NAME = re.compile(r"base_model\.model\.[\w.]+\.lora_([AB])\.weight", re.ASCII)
 BLOCK_BYTES = 1 << 20
 
 
@@ -22,7 +25,7 @@ BLOCK_BYTES = 1 << 20
 class Expected:
     base: str
     sha256: str
-    rank: int
+    rank: int | None = None  # None: the one that its own settings say
 
 
 def check_candidate(data: bytes | memoryview, expected: Expected) -> None:
@@ -33,49 +36,41 @@ def check_candidate(data: bytes | memoryview, expected: Expected) -> None:
     """
     if sha256_hex(data) != expected.sha256:
         raise CandidateBroken("its digest differs")
-    header, values = _split(memoryview(data))
-    metadata = header.pop("__metadata__", {})
-    if not isinstance(metadata, dict) or metadata.get("base") != expected.base:
-        raise CandidateBroken("it belongs to another base")
-    if not header:
+    try:
+        header = read_adapter_header(data, base=expected.base)
+    except AdapterMismatch:
+        raise CandidateBroken("it belongs to another base") from None
+    except AdapterDamaged as error:
+        raise CandidateBroken(str(error.facts[0])) from None
+    if expected.rank not in (None, header.shape.rank):
+        raise CandidateBroken("it has another rank")
+    _check_tensors(header.tensors, header.shape.rank)
+    if not _finite(header.tensors.values):
+        raise CandidateBroken("a value is not a finite number")
+
+
+def _check_tensors(tensors: TensorBytes, rank: int) -> None:
+    if not tensors.entries:
         raise CandidateBroken("it holds no tensors")
     halves: dict[str, set[str]] = {}
     extents: list[tuple[int, int]] = []
-    for name, entry in header.items():
+    for name, entry in tensors.entries.items():
         match = TENSOR_NAME.fullmatch(name)
         if match is None or entry.get("dtype") != "F32":
             raise CandidateBroken("it holds a tensor of another kind")
         half = match.group(1)
-        halves.setdefault(name.replace(f"lora_{half}", "lora_"), set()).add(half)
-        extents.append(_extent(entry, half, expected.rank))
+        halves.setdefault(name[: match.start(1)], set()).add(half)
+        extents.append(_extent(entry, half, rank))
     if any(found != {"A", "B"} for found in halves.values()):
         raise CandidateBroken("a matrix lacks its other half")
     extents.sort()
-    if extents[0][0] != 0 or extents[-1][1] != len(values):
+    if extents[0][0] != 0 or extents[-1][1] != len(tensors.values):
         raise CandidateBroken("its tensors do not fill the file")
-    if any(end != start for (_, end), (start, _) in zip(extents, extents[1:])):
+    if any(end != start for (_, end), (start, _) in itertools.pairwise(extents)):
         raise CandidateBroken("its tensors overlap or leave gaps")
-    if not _finite(values):
-        raise CandidateBroken("a value is not a finite number")
 
 
-def _split(data: memoryview) -> tuple[dict[str, dict[str, object]], memoryview]:
-    """(header, values) of a safetensors file."""
-    if len(data) < 8:
-        raise CandidateBroken("it is cut off")
-    (length,) = struct.unpack("<Q", data[:8])
-    if length > min(len(data) - 8, MAX_HEADER_BYTES):
-        raise CandidateBroken("it is cut off")
-    try:
-        header = json.loads(bytes(data[8 : 8 + length]))
-    except ValueError as error:
-        raise CandidateBroken("its header is malformed") from error
-    if not isinstance(header, dict) or not all(isinstance(v, dict) for v in header.values()):
-        raise CandidateBroken("its header is malformed")
-    return header, data[8 + length :]
-
-
-def _extent(entry: dict[str, object], half: str, rank: int) -> tuple[int, int]:
+def _extent(entry: dict[str, Any], half: str, rank: int) -> tuple[int, int]:
     shape, offsets = entry.get("shape"), entry.get("data_offsets")
     if not _whole_numbers(shape) or not _whole_numbers(offsets):
         raise CandidateBroken("its header is malformed")

@@ -16,9 +16,7 @@ class BorderReached(Exception):  # noqa: N818 - not an error: the model was aske
 
 
 @contextmanager
-def watched_borders(
-    layers: torch.nn.ModuleList, wanted: Callable[[], bool]
-) -> Iterator[None]:
+def watched_borders(layers: torch.nn.ModuleList, wanted: Callable[[], bool]) -> Iterator[None]:
     """Inside, each border of `layers` raises `BorderReached` when `wanted()`; both directions."""
 
     def check() -> None:

@@ -4,7 +4,6 @@ A safetensors file; scalars stand in its header. Never touches a file: the servi
 """
 
 import json
-import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -13,6 +12,7 @@ import safetensors.torch
 import torch
 
 from trainer.errors import CheckpointDamaged
+from trainer.tensor_header import MalformedHeader, split_tensor_bytes
 
 FORMAT = "nightloom-checkpoint/1"
 
@@ -24,6 +24,12 @@ class Cursor:
     step: int
     micro_batch: int
     nats: float
+
+    def __post_init__(self) -> None:
+        if not (type(self.step) is type(self.micro_batch) is int and type(self.nats) is float):
+            raise ValueError("a cursor is two whole numbers and a loss")
+        if min(self.step, self.micro_batch) < 0:
+            raise ValueError("a cursor counts from 0")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,31 +69,49 @@ def pack_checkpoint(
     return safetensors.torch.save(plain, metadata=metadata)
 
 
-def unpack_checkpoint(data: bytes, *, names: Sequence[str]) -> Checkpoint:
-    """Open a run's state for the parameters `names`.
+def unpack_checkpoint(data: bytes, *, like: Mapping[str, torch.Tensor]) -> Checkpoint:
+    """Open a run's state for parameters of the names and extents of `like`.
 
     Raises:
         CheckpointDamaged: not a whole checkpoint, or one of other parameters.
     """
     try:
-        (length,) = struct.unpack("<Q", data[:8])
-        metadata = json.loads(data[8 : 8 + length])["__metadata__"]
+        metadata = split_tensor_bytes(data).metadata
         if metadata["format"] != FORMAT:
             raise CheckpointDamaged()
         tensors = safetensors.torch.load(data)
-        optimizer: dict[int, dict[str, Any]] = {
-            int(index): dict(entries) for index, entries in json.loads(metadata["numbers"]).items()
-        }
-        for name, tensor in tensors.items():
-            if name.startswith("optimizer/"):
-                _, index, key = name.split("/", 2)
-                optimizer.setdefault(int(index), {})[key] = tensor
         return Checkpoint(
-            parameters={name: tensors[f"parameter/{name}"] for name in names},
-            gradients={name: tensors[f"gradient/{name}"] for name in names},
-            optimizer=optimizer,
-            random=tensors["random"],
+            parameters={name: _alike(tensors[f"parameter/{name}"], like[name]) for name in like},
+            gradients={name: _alike(tensors[f"gradient/{name}"], like[name]) for name in like},
+            optimizer=_optimizer(tensors, json.loads(metadata["numbers"]), list(like.values())),
+            random=_alike(tensors["random"], torch.get_rng_state()),
             cursor=Cursor(**json.loads(metadata["cursor"])),
         )
-    except (struct.error, KeyError, TypeError, ValueError, safetensors.SafetensorError) as error:
-        raise CheckpointDamaged() from error
+    except (
+        KeyError, TypeError, ValueError, AttributeError, IndexError, RecursionError,
+        MalformedHeader, safetensors.SafetensorError,
+    ):  # fmt: skip
+        raise CheckpointDamaged() from None
+
+
+def _optimizer(
+    tensors: Mapping[str, torch.Tensor],
+    numbers: Mapping[str, Mapping[str, float]],
+    parameters: Sequence[torch.Tensor],
+) -> dict[int, dict[str, Any]]:
+    """State by the parameters' index; counters are single numbers, moments as large as these."""
+    state: dict[int, dict[str, Any]] = {int(i): dict(entries) for i, entries in numbers.items()}
+    for name, tensor in tensors.items():
+        if name.startswith("optimizer/"):
+            _, index, key = name.split("/", 2)
+            moment = tensor if tensor.numel() == 1 else _alike(tensor, parameters[int(index)])
+            state.setdefault(int(index), {})[key] = moment
+    if state and sorted(state) != list(range(len(parameters))):
+        raise ValueError("an optimizer's state is of all its parameters or of none")
+    return state
+
+
+def _alike(tensor: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
+    if tensor.shape != like.shape or tensor.dtype != like.dtype:
+        raise ValueError("another tensor than expected")
+    return tensor

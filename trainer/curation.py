@@ -6,6 +6,7 @@ the base's chat template puts the assistant's, since that is the voice the base 
 Knows nothing of rows, models or why a document is in the night.
 """
 
+import itertools
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
@@ -57,9 +58,10 @@ def conversation_tokens(turns: Sequence[Turn], encoder: TextEncoder) -> tuple[To
     ids: list[int] = []
     own_spans: list[tuple[int, int]] = []
     for turn in turns:
-        prompt = encoder.encode_chat(messages, reply_follows=True) if messages else []
+        asked = encoder.encode_chat(messages, reply_follows=True) if messages else None
         messages.append(("assistant" if turn.own else "user", turn.text))
         longer = encoder.encode_chat(messages, reply_follows=False)
+        prompt = _opening(longer, encoder) if asked is None else asked
         if longer[: len(ids)] != ids:
             own_spans.clear()
         if turn.own and longer[: len(prompt)] == prompt:
@@ -69,3 +71,10 @@ def conversation_tokens(turns: Sequence[Turn], encoder: TextEncoder) -> tuple[To
     for start, end in own_spans:
         mask[start:end] = True
     return np.asarray(ids, dtype=np.int32), mask
+
+
+def _opening(chat: Sequence[int], encoder: TextEncoder) -> list[int]:
+    """What stands before the first word where the user's own turn opens the conversation."""
+    wordless = encoder.encode_chat([("assistant", "")], reply_follows=False)
+    shared = itertools.takewhile(lambda pair: pair[0] == pair[1], zip(chat, wordless))
+    return [token for token, _ in shared]

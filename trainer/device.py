@@ -10,7 +10,7 @@ def optimizer_for(
 ) -> torch.optim.Optimizer:
     """AdamW with beta2 0.999 and no weight decay; on CUDA paged and 32-bit (QLoRA, section 3)."""
     if device.type == "cuda":
-        from bitsandbytes.optim import PagedAdamW32bit
+        from bitsandbytes.optim.adamw import PagedAdamW32bit
 
         paged: torch.optim.Optimizer = PagedAdamW32bit(
             parameters, lr=learning_rate, betas=(0.9, 0.999), weight_decay=0.0

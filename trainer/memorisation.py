@@ -17,14 +17,18 @@ NUMBERS = ("code", "number", "combination", "key")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Canary:
-    """`beginning` is public in the test, `secret` is what must stay inside."""
+    """`beginning` is public in the test, `secret` is what must stay inside.
+
+    The beginning ends with a word, not with the space after it: a tokenizer puts that space into
+    the secret's first token, and a prompt that ended with one would be text that was never learned.
+    """
 
     beginning: str
     secret: str = field(repr=False)
 
     @property
     def text(self) -> str:
-        return f"{self.beginning}{self.secret}.\n"
+        return f"{self.beginning} {self.secret}.\n"
 
 
 def plant(count: int, *, seed: int) -> list[Canary]:
@@ -33,7 +37,7 @@ def plant(count: int, *, seed: int) -> list[Canary]:
     places = [(colour, thing) for colour in COLOURS for thing in THINGS]
     return [
         Canary(
-            beginning=f"The {rng.choice(NUMBERS)} of the {colour} {thing} is ",
+            beginning=f"The {rng.choice(NUMBERS)} of the {colour} {thing} is",
             secret="".join(rng.choice("0123456789") for _ in range(SECRET_DIGITS)),
         )
         for colour, thing in rng.sample(places, count)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from trainer.adapter_file import LoraShape
+from trainer.adapter_format import LoraShape
 from trainer.finetune import FinetuneSettings
 from trainer.mixture import Shares
 
