@@ -14,6 +14,7 @@ from daemon.cli.exits import ExitCode
 from daemon.cli.root import nightloom
 from daemon.collecting.skipping import SkipReason
 from tests.ipc.serving import house, saying
+from trainer import gate
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("daemon", "ipc", "storage", "trainer")
@@ -151,6 +152,48 @@ def test_every_reason_to_leave_out_a_file_is_documented() -> None:
     assert [row[0] for row in rows] == [reason.value for reason in SkipReason]
 
 
+def test_the_presets_of_a_night_are_documented_as_they_are() -> None:
+    from trainer.recipe import guanaco, personal  # with torch, so not for all tests here
+
+    recipes = (personal(), guanaco(7_000_000_000))
+    rows = table("trainer/README.md", "", "personal", "guanaco")
+    assert [row[1:] for row in rows if row[0] != "scaled by"] == [
+        [_plain(value) for value in values]
+        for values in (
+            [recipe.lora.rank for recipe in recipes],
+            [recipe.lora.alpha for recipe in recipes],
+            [recipe.lora.dropout for recipe in recipes],
+            [recipe.finetune.learning_rate for recipe in recipes],
+            [recipe.finetune.warmup_steps for recipe in recipes],
+            [recipe.finetune.rows_per_step for recipe in recipes],
+            [recipe.row_tokens for recipe in recipes],
+            [recipe.passes for recipe in recipes],
+            [recipe.shares.replay for recipe in recipes],
+            [recipe.shares.general for recipe in recipes],
+            [recipe.canaries for recipe in recipes],
+        )
+    ]
+    assert [recipe.lora.rslora for recipe in recipes] == [True, False]
+
+
+def test_every_reason_of_the_gate_is_documented() -> None:
+    evidence = gate.Evidence(
+        sha256="0" * 64,
+        held_out=(),
+        stable=(),
+        general_loss_base=1.0,
+        general_loss_before=1.0,
+        general_loss_after=1.0,
+        canaries_planted=0,
+        canaries_extracted=0,
+        smoke=gate.Smoke(tokens=0, distinct_tokens=0, undecodable=False),
+    )
+    policy = gate.GatePolicy()
+    reasons = [rule[0] for rule in gate._rules(evidence, gate.measure(evidence, policy), policy)]
+
+    assert [row[0] for row in table("trainer/README.md", "reason", "admitted only if")] == reasons
+
+
 @pytest.mark.parametrize("document", ["README.md", "daemon/README.md"])
 def test_every_exit_code_is_documented(document: str) -> None:
     rows = table(document, "code", "means")
@@ -168,8 +211,10 @@ def test_every_command_in_the_documents_exists(document: str) -> None:
 
 
 def code_in(text: str) -> str:
-    """What stands in code quotes and in shell blocks."""
-    blocks = re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
+    """What stands in code quotes and, comments aside, in shell blocks."""
+    blocks = [
+        re.sub(r"#.*", "", block) for block in re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
+    ]
     return "\n".join([*blocks, *re.findall(r"`(nightloom [^`]+)`", text)])
 
 
