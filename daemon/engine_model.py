@@ -29,10 +29,13 @@ from trainer.examples import Role, SourceText, TrainingExample, Turn
 from trainer.finetune import Finetune, Interrupted
 from trainer.generation import Ended, check_prompt, generate, sample_rows
 from trainer.lora import LoraBank
+from trainer.loss import divergence_from_base
 from trainer.memorisation import count_extracted, plant
+from trainer.packing import batches, pack_rows
 from trainer.preparation import general_examples, prepare, split_general
 from trainer.recipe import Recipe, recipe_from_json
 from trainer.sampling import SamplingSettings
+from trainer.shrinking import shrink_to_budget
 
 log = logging.getLogger("nightloom.engine")
 
@@ -42,7 +45,7 @@ PROGRESS_EVERY = 16  # tokens of all rows of samples
 CANARY_TOKENS = 12
 
 
-class Refusal(Exception):
+class Refusal(Exception):  # noqa: N818 - an answer, not an error
     """A request that cannot be done: a code for the service, and a sentence without text."""
 
     def __init__(self, code: str, sentence: str, **facts: Any) -> None:
@@ -205,8 +208,11 @@ class EngineModel:
             bank.create(CANDIDATE, recipe.lora, seed=seed)
         else:
             bank.load(CANDIDATE, parent)
+        start = {name: p.detach().clone() for name, p in bank.parameters(CANDIDATE).items()}
         try:
             stopped = self._run_steps(job, night.rows, recipe)
+            if not stopped:
+                self._shrink(job, start, recipe)
             data = b"" if stopped else bank.save(CANDIDATE)
         finally:
             bank.drop(CANDIDATE)
@@ -226,7 +232,7 @@ class EngineModel:
                 parameters,
                 rows,
                 recipe.finetune,
-                wanted=lambda: self._desk.urgent_waits or job.stop.is_set(),
+                wanted=lambda: self._desk.urgent_waits or job.unwanted,
                 bare=self._adapters.bare,
             )
             checkpoint = _attached(job, "checkpoint")
@@ -237,6 +243,8 @@ class EngineModel:
         for event in events:
             if isinstance(event, Interrupted):
                 self._serve_urgent()
+                if job.cancelled.is_set():  # nobody waits for a checkpoint any more
+                    raise Refusal("cancelled", "The training was cancelled.")
             else:
                 self._answer(
                     job,
@@ -258,6 +266,26 @@ class EngineModel:
                 break
         return False
 
+    def _shrink(self, job: Job, start: dict[str, torch.Tensor], recipe: Recipe) -> None:
+        """Keep as much of the night as general ability allows."""
+        tuning = general_examples(split_general(_samples(job)).tuning, Role.GENERAL)
+        if not tuning:
+            return
+        base, bank = self._base, self._adapters
+
+        def divergence() -> float:
+            self._make_way(job)
+            with bank.serving(CANDIDATE):
+                found = [
+                    divergence_from_base(base.model, batch, bank.bare)
+                    for batch in batches(pack_rows(tuning, recipe.row_tokens), 4)
+                ]
+            return float(torch.cat(found).mean())
+
+        budget = recipe.general_budget * self._general_loss(job, tuning, None)
+        shrunk = shrink_to_budget(bank.parameters(CANDIDATE), start, divergence, budget)
+        self._answer(job, "shrunk", share=shrunk.share, divergence=shrunk.divergence)
+
     def _with_candidate(self, steps: Iterator[Any]) -> Iterator[Any]:
         """Each step runs with the candidate active; between steps others may have the model."""
         while True:
@@ -270,7 +298,7 @@ class EngineModel:
     def _make_way(self, job: Job) -> None:
         """Between two pieces of patient work: clients first; then on, unless nobody wants it."""
         self._serve_urgent()
-        if job.cancelled.is_set() or job.stop.is_set():
+        if job.unwanted:
             raise Refusal("cancelled", "The work was stopped before its end.")
 
     def _serve_urgent(self) -> None:
@@ -284,7 +312,7 @@ class EngineModel:
         seed = int(job.parameters["seed"])
         served, candidate = job.parameters.get("served"), job.parameters["candidate"]
         examples = curate(_texts(job), base.tokenizer)
-        general = general_examples(split_general(_samples(job))[1], Role.GENERAL_HELD_OUT)
+        general = general_examples(split_general(_samples(job)).judging, Role.GENERAL_HELD_OUT)
         sets = {
             "held_out": [e for e in examples if e.role is Role.HELD_OUT],
             "stable": [e for e in examples if e.role is Role.STABLE],
@@ -347,7 +375,9 @@ class EngineModel:
         }
 
     def _continued(self, beginning: str, settings: SamplingSettings) -> str:
-        prompt = self._base.tokenizer.encode_prompt(beginning)
+        tokenizer = self._base.tokenizer
+        # a base without a begin mark has only ends to start from
+        prompt = tokenizer.encode_prompt(beginning) or sorted(tokenizer.stop_ids)[:1]
         events = generate(self._base, prompt, settings)
         return "".join(event.text for event in events if not isinstance(event, Ended))
 
@@ -410,7 +440,7 @@ def _facts(error: TrainerError) -> dict[str, Any]:
     """Numbers that the service needs to put the error into a client's words."""
     if isinstance(error, PromptTooLong):
         prompt_tokens, most = error.facts
-        return {"prompt_tokens": prompt_tokens, "context_tokens": most}
+        return {"prompt_tokens": prompt_tokens, "context_tokens": most + 1}  # one for an answer
     return {}
 
 

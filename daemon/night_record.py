@@ -61,7 +61,7 @@ TRANSITIONS: Mapping[NightState, frozenset[NightState]] = {
 }  # fmt: skip
 
 
-class WrongTransition(Exception):
+class WrongTransition(Exception):  # noqa: N818 - says what happened
     """A night cannot go from the one state to the other; this is an error in nightloom."""
 
 
@@ -90,6 +90,7 @@ def begin(*, started_at: float, base: str, parent: str | None) -> Record:
         "stage_seconds": {},
         "peak_bytes": 0,
         "lost": {},
+        "kept_share": None,
         "base": base,
         "parent": parent,
         "plan": None,

@@ -254,6 +254,8 @@ class NightShift:
                     night.record["tokens"] = int(message.header["tokens"])
                 elif event == "step":
                     night.stepped(message.header)
+                elif event == "shrunk":
+                    night.record["kept_share"] = float(message.header["share"])
                 elif event == "checkpoint":
                     await self._save_checkpoint(night, message.body)
                 elif event == "done":

@@ -17,13 +17,13 @@ from daemon import night_record
 from daemon.bases import Bases
 from daemon.collecting.collector import Collector
 from daemon.engine_handle import EngineHandle
-from daemon.errors import DaemonError, SourceError
+from daemon.errors import DaemonError, SourceError, SourceInsideSource, SourceIsVault
 from daemon.memory_reading import own_bytes
 from daemon.night_planning import PlanPolicy, about_tokens
 from daemon.night_record import NightState
 from daemon.night_runner import NightRunner
 from daemon.vault_door import VaultDoor
-from ipc.errors import OperationCode, OperationError
+from ipc.errors import OperationError
 from storage.errors import NotKept, SourceExists, StorageError
 from storage.records import DocumentState, PublishedAdapter, SourceSettings, StoredDocument
 from storage.vault import Vault
@@ -279,8 +279,9 @@ def _said() -> Iterator[None]:
     """Our errors in the words and codes of the command line."""
     try:
         yield
+    except (SourceIsVault, SourceInsideSource) as error:
+        raise OperationError("refused", str(error)) from error
     except (SourceError, SourceExists, NotKept) as error:
         raise OperationError("usage", str(error)) from error
     except (StorageError, DaemonError) as error:
-        code: OperationCode = "failed"
-        raise OperationError(code, str(error)) from error
+        raise OperationError("failed", str(error)) from error

@@ -39,6 +39,8 @@ from trainer.gate import GatePolicy
 
 log = logging.getLogger("nightloom.service")
 
+GENERAL_BUDGET_SHARE = 0.8  # of what the gate allows, so that its own samples agree
+
 
 def run_service(home: Home, config: Config, secret: Secret) -> int:
     """Serve until told to stop; the exit code. Prints `ready` when the sockets listen.
@@ -124,10 +126,11 @@ async def _collecting(home: Home, config: Config, door: VaultDoor) -> AsyncItera
 
 
 def _night_options(config: Config, plan: PlanPolicy) -> NightOptions:
+    tolerance = config.gate.general_loss_tolerance
     return NightOptions(
-        recipe=config.night.recipe(),
+        recipe={**config.night.recipe(), "general_budget": GENERAL_BUDGET_SHARE * tolerance},
         plan=plan,
-        gate=GatePolicy(general_loss_tolerance=config.gate.general_loss_tolerance),
+        gate=GatePolicy(general_loss_tolerance=tolerance),
         max_seconds=config.night.minutes * 60,
         checkpoint_seconds=config.night.checkpoint_minutes * 60,
     )

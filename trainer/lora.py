@@ -142,14 +142,15 @@ class LoraBank:
 
     @contextmanager
     def bare(self) -> Iterator[None]:
-        """Within `training`: the plain base for a moment, in eval mode and without gradients."""
+        """Within `training` or `serving`: the plain base for a moment, without gradients."""
+        before = self._model.training
         self._tuner.disable_adapter_layers()
         self._model.eval()
         try:
             with torch.no_grad():
                 yield
         finally:
-            self._model.train()
+            self._model.train(before)
             self._tuner.enable_adapter_layers()
 
     def _extents(self, shape: LoraShape) -> dict[str, tuple[int, int]]:

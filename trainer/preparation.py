@@ -28,10 +28,21 @@ def general_examples(samples: TokenIds, role: Role) -> list[TrainingExample]:
     return [TrainingExample(key=GENERAL_KEY, role=role, ids=row, loss_mask=mask) for row in samples]
 
 
-def split_general(samples: TokenIds) -> tuple[TokenIds, TokenIds]:
-    """(for training, for judging): disjoint halves, so that replay never contains the judge."""
-    half = len(samples) // 2
-    return samples[:half], samples[half:]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GeneralSamples:
+    """The base's own samples, (some, tokens) int32 each, divided so that no part knows another."""
+
+    training: TokenIds = field(repr=False)
+    tuning: TokenIds = field(repr=False)  # decide how much of the night is kept
+    judging: TokenIds = field(repr=False)  # the gate's; nothing before it has seen them
+
+
+def split_general(samples: TokenIds) -> GeneralSamples:
+    """A half trains, an eighth tunes, the rest judges."""
+    half, tuned = len(samples) // 2, len(samples) * 5 // 8
+    return GeneralSamples(
+        training=samples[:half], tuning=samples[half:tuned], judging=samples[tuned:]
+    )
 
 
 def prepare(
@@ -56,7 +67,7 @@ def prepare(
         ],
         encoder,
     )
-    general = general_examples(split_general(samples)[0], Role.GENERAL)
+    general = general_examples(split_general(samples).training, Role.GENERAL)
     ordered = order_examples(
         new=[e for e in examples if e.role is Role.NEW],
         replay=[e for e in examples if e.role is Role.REPLAY],

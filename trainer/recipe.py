@@ -18,6 +18,7 @@ class Recipe:
     passes: int = 4
     row_tokens: int = 512
     canaries: int = 8
+    general_budget: float = 0.016  # divergence allowed, as a share of the base's general loss
 
 
 def personal() -> Recipe:
@@ -57,6 +58,7 @@ def recipe_from_json(values: dict[str, Any], *, parameters: int) -> Recipe:
             lora=replace(recipe.lora, **values.get("lora", {})),
             finetune=replace(recipe.finetune, **values.get("finetune", {})),
             shares=replace(recipe.shares, **values.get("shares", {})),
+            general_budget=float(values.get("general_budget", recipe.general_budget)),
             **{
                 key: int(values[key])
                 for key in ("passes", "row_tokens", "canaries")

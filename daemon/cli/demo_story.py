@@ -30,7 +30,7 @@ That was all on this machine. To let it learn from what you write:
   nightloom init                        your own vault
   nightloom run                         the service
   nightloom privacy sources add PATH    a folder of your notes
-  nightloom night run --now             a first night; later ones come by themselves"""
+  nightloom night run --now             a night; run it again when you have written more"""
 
 
 class Stages:
