@@ -13,14 +13,14 @@ import functools
 import json
 import logging
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from daemon import night_record
 from daemon.candidate_check import Expected, check_candidate
 from daemon.engine_handle import Attachment, EngineHandle, LoadedBase, adapter_name, body_json
-from daemon.errors import EngineDied, EngineError, NightError
+from daemon.errors import EngineDied, EngineError, EngineFailed, NightError
 from daemon.memory_reading import own_bytes
 from daemon.night_planning import (
     NightPlan,
@@ -51,6 +51,7 @@ ENGINE_TRIES = 3  # an engine that dies more often in one night has a reason
 DOCUMENTS_AT_ONCE = 64
 SAMPLE_COUNT, SAMPLE_SEED = 96, 20140531  # half for training, half for judging
 
+T = TypeVar("T")
 Progress = Callable[[dict[str, Any]], None]
 
 
@@ -105,9 +106,18 @@ class NightShift:
         night = _Night(self._clock, progress, self._set_state)
         try:
             return await self._run(night)
+        except _Stopped:
+            return await self._yield(night)
         except (EngineError, NightError, StorageError) as error:
+            if self._stopping and isinstance(error, EngineFailed) and error.code == "cancelled":
+                return await self._yield(night)
             log.error("the night failed: %s", type(error).__name__)
             await self._fail(night, str(error))
+            return night.record
+        except Exception as error:
+            # the type only: messages of libraries may quote what they were given
+            log.error("the night broke: %s", type(error).__name__)
+            await self._fail(night, f"nightloom made a mistake ({type(error).__name__}).")
             return night.record
         finally:
             self.state = NightState.WAITING
@@ -119,20 +129,17 @@ class NightShift:
         plan = await self._take_up_or_plan(night, base, parent)
         if isinstance(plan, TooLittle):
             return night.waits(plan)
-        samples, shape = await self._samples(night, base)
         await self._save(night)
+        samples = await self._despite_deaths(lambda: self._samples(night, base))
 
-        night.move(NightState.TRAINING)
-        await self._save(night)
-        candidate = await self._train(night, base, parent, plan, (samples, shape))
-        if candidate is None:
-            night.move(NightState.YIELDING)
-            await self._save(night)
-            return night.record
-
-        night.move(NightState.JUDGING)
-        await self._save(night)
-        verdict = await self._judge(night, candidate, parent, plan, (samples, shape))
+        await self._enter(night, NightState.TRAINING)
+        candidate = await self._despite_deaths(
+            lambda: self._train(night, base, parent, plan, samples)
+        )
+        await self._enter(night, NightState.JUDGING)
+        verdict = await self._despite_deaths(
+            lambda: self._judge(night, candidate, parent, plan, samples)
+        )
         night.record = night_record.with_measured(night.record, verdict.measured)
         night.record["adapter"] = candidate.sha256[:12]
         if isinstance(verdict, Refused):
@@ -145,6 +152,34 @@ class NightShift:
         night.move(NightState.PUBLISHING)
         await self._publish(night, verdict, candidate, plan)
         return night.record
+
+    async def _enter(self, night: "_Night", state: NightState) -> None:
+        """Record that a stage begins, before it begins."""
+        if self._stopping:
+            raise _Stopped
+        night.move(state)
+        await self._save(night)
+
+    async def _yield(self, night: "_Night") -> Record:
+        """Leave the night as it is, to be taken up again; one without a plan was nothing yet."""
+        if night_record.planned(night.record) is None:
+            return {**night.record, "state": NightState.WAITING.value}
+        night.move(NightState.YIELDING)
+        await self._save(night)
+        return night.record
+
+    async def _despite_deaths(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Do it again when the engine dies, a few times; what was saved is not done again."""
+        for attempt in range(1, ENGINE_TRIES + 1):
+            try:
+                return await work()
+            except EngineDied:
+                log.warning("the engine died at work (%d of %d)", attempt, ENGINE_TRIES)
+                if self._stopping:
+                    raise _Stopped from None
+                if attempt == ENGINE_TRIES:
+                    raise
+        raise AssertionError("unreachable")
 
     # ------------------------------------------------------------------- preparing
 
@@ -219,25 +254,8 @@ class NightShift:
         parent: PublishedAdapter | None,
         plan: NightPlan,
         samples: tuple[bytes, list[int]],
-    ) -> CandidateAdapter | None:
-        """Train to the end, through deaths of the engine; None if asked to stop before."""
-        for attempt in range(1, ENGINE_TRIES + 1):
-            try:
-                return await self._train_once(night, base, parent, plan, samples)
-            except EngineDied:
-                log.warning("the engine died while training (%d of %d)", attempt, ENGINE_TRIES)
-                if attempt == ENGINE_TRIES or self._stopping:
-                    raise
-        raise AssertionError("unreachable")
-
-    async def _train_once(
-        self,
-        night: "_Night",
-        base: LoadedBase,
-        parent: PublishedAdapter | None,
-        plan: NightPlan,
-        samples: tuple[bytes, list[int]],
-    ) -> CandidateAdapter | None:
+    ) -> CandidateAdapter:
+        """Train to the end, from the last checkpoint if there is one."""
         parameters = {
             "recipe": self._options.recipe,
             "seed": plan.seed,
@@ -259,6 +277,8 @@ class NightShift:
                 elif event == "checkpoint":
                     await self._save_checkpoint(night, message.body)
                 elif event == "done":
+                    if message.header["stopped"]:
+                        raise _Stopped
                     return await self._candidate(message.header, message.body, base, parent, plan)
         raise EngineDied()
 
@@ -308,10 +328,8 @@ class NightShift:
         base: LoadedBase,
         parent: PublishedAdapter | None,
         plan: NightPlan,
-    ) -> CandidateAdapter | None:
-        """The bytes that came back, checked; None if training stopped before its end."""
-        if header["stopped"]:
-            return None
+    ) -> CandidateAdapter:
+        """The bytes that came back, checked."""
         data = bytes(body)
         rank = int(self._options.recipe.get("lora", {}).get("rank", 16))
         expected = Expected(base=base.identity, sha256=str(header["sha256"]), rank=rank)
@@ -410,6 +428,10 @@ class NightShift:
 
     def _set_state(self, state: NightState) -> None:
         self.state = state
+
+
+class _Stopped(Exception):  # noqa: N818 - not an error: the night was asked to stop
+    """The night ends here and can be taken up again."""
 
 
 class _Night:
