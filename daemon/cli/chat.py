@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 Message = dict[str, str]
 
+ANSWER_TOKENS = 512  # a small base does not always find an end
+
 
 @click.command()
 @click.option(
@@ -43,7 +45,9 @@ def chat(message: str | None, model: str) -> None:
             _converse(client, model)
         else:
             asked = sys.stdin.read() if message == "-" else message
-            _print_pieces(client.chat([{"role": "user", "content": asked}], model))
+            _print_pieces(
+                client.chat([{"role": "user", "content": asked}], model, max_tokens=ANSWER_TOKENS)
+            )
 
 
 def _converse(client: "InferenceClient", model: str) -> None:
@@ -87,7 +91,9 @@ def _answer(client: "InferenceClient", model: str, history: list[Message]) -> st
     """Streams an answer to the last message; the oldest exchanges go when all is too long."""
     while True:
         try:
-            return _print_pieces(client.chat(history, model), until_interrupted=True)
+            return _print_pieces(
+                client.chat(history, model, max_tokens=ANSWER_TOKENS), until_interrupted=True
+            )
         except PromptTooLong:
             if len(history) < 3:
                 raise
