@@ -6,6 +6,7 @@ it takes the model from a running night at the next layer's border. The process 
 the vault or the network (which it denies itself before it reads anything).
 """
 
+import contextlib
 import socket
 import sys
 import threading
@@ -32,6 +33,11 @@ class Job:
         self.attachments: list[Message] = []
         self.cancelled = threading.Event()
         self.stop = threading.Event()
+
+    @property
+    def unwanted(self) -> bool:
+        """Whether somebody asked for its end."""
+        return self.cancelled.is_set() or self.stop.is_set()
 
 
 class Desk:
@@ -91,14 +97,16 @@ class Reader:
         self._link = link
         self._desk = desk
         self._attachments: dict[int, list[Message]] = {}
+        self._stopped: set[int] = set()  # asked to stop while their attachments still came
 
     def run(self) -> None:
-        """Until the service closes the link."""
+        """Until the service closes the link, or sends what no service sends."""
         try:
-            while True:
-                self._handle(self._link.receive())
-        except LinkError:
-            self._desk.close()
+            with contextlib.suppress(LinkError):
+                while True:
+                    self._handle(self._link.receive())
+        finally:
+            self._desk.close()  # an engine that hears nothing more must not live on
 
     def _handle(self, message: Message) -> None:
         header = message.header
@@ -108,13 +116,25 @@ class Reader:
             return
         op = str(header["op"])
         if op in CONTROL:
-            target = self._desk.find(int(header["target"]))
-            if target is not None:
-                (target.cancelled if op == "cancel" else target.stop).set()
+            self._control(op, int(header["target"]))
             return
         job = Job(number, op, dict(header.get("parameters", {})), bytes(message.body))
         job.attachments = self._attachments.pop(number, [])
+        if number in self._stopped:
+            self._stopped.discard(number)
+            job.stop.set()
         self._desk.put(job)
+
+    def _control(self, op: str, number: int) -> None:
+        job = self._desk.find(number)
+        if op == "cancel":
+            self._attachments.pop(number, None)  # should its request not have come, it never will
+            if job is not None:
+                job.cancelled.set()
+        elif job is not None:
+            job.stop.set()
+        else:
+            self._stopped.add(number)
 
 
 def work(desk: Desk, link: BlockingLink, make_model: Callable[[Desk, BlockingLink], Any]) -> None:

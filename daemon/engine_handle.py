@@ -127,9 +127,10 @@ class EngineHandle:
 
     async def load(self) -> LoadedBase:
         """Start the engine if it does not run, and say what it loaded."""
-        running = await self._ensure_running()
-        assert running.base is not None
-        return running.base
+        with self._in_use():
+            running = await self._ensure_running()
+            assert running.base is not None
+            return running.base
 
     async def request(
         self,
@@ -151,20 +152,23 @@ class EngineHandle:
             EngineFailed: the engine answered `failed`.
             EngineDied: the process is gone.
         """
-        running = await self._ensure_running()
-        for digest in adapters:
-            await self._ensure_adapter(running, digest)
-        self._began()
-        self._training = self._training or op == "train"
-        try:
-            async for message in self._ask(running, op, parameters or {}, body, attachments):
-                yield message
-        finally:
-            if op == "train":
-                self._training = False
-            self._ended()
+        with self._in_use():
+            running = await self._ensure_running()
+            for digest in adapters:
+                await self._ensure_adapter(running, digest)
+            self._training = self._training or op == "train"
+            messages = self._ask(running, op, parameters or {}, body, attachments)
+            try:
+                async with contextlib.aclosing(messages):
+                    async for message in messages:
+                        yield message
+            finally:
+                if op == "train":
+                    self._training = False
 
-    async def ask(self, op: str, parameters: dict[str, Any], body: Body = b"", **more: Any) -> Message:
+    async def ask(
+        self, op: str, parameters: dict[str, Any], body: Body = b"", **more: Any
+    ) -> Message:
         """Like `request`, for a request with one answer."""
         last: Message | None = None
         async for message in self.request(op, parameters, body, **more):
@@ -197,7 +201,9 @@ class EngineHandle:
         if running is None or running.gone or digest not in running.adapters:
             return
         running.adapters.discard(digest)
-        await self.ask("adapter_drop", {"name": adapter_name(digest)})
+        with contextlib.suppress(EngineDied):  # then it is out of memory as well
+            async for _ in self._ask(running, "adapter_drop", {"name": adapter_name(digest)}, b""):
+                pass
 
     async def _ask(
         self,
@@ -259,29 +265,18 @@ class EngineHandle:
                 return running
             self._loading = True
             try:
-                self._running = await self._start()
+                if running is not None:
+                    await self._end(running)
+                return await self._start()
             finally:
                 self._loading = False
-            return self._running
 
     async def _start(self) -> _Running:
-        ours, theirs = link_sockets()
-        with theirs:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-P",  # what lies in the current folder is not ours to import
-                "-m",
-                "daemon.engine",
-                str(theirs.fileno()),
-                pass_fds=(theirs.fileno(),),
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.DEVNULL,
-                env=_engine_environment(),
-            )
-        running = _Running(process, await AsyncLink.connect(ours))
-        running.pump = asyncio.create_task(self._pump(running), name="engine replies")
+        """Start a process and have it load the base; from its first moment on `stop` finds it."""
+        folder = self._base_folder()
+        running = self._running = await self._spawn()
         try:
-            parameters = {"folder": str(self._base_folder()), "threads": self._threads}
+            parameters = {"folder": str(folder), "threads": self._threads}
             async for message in self._ask(running, "load", parameters, b""):
                 header = message.header
             running.base = LoadedBase(
@@ -292,21 +287,46 @@ class EngineHandle:
                 network_denied=bool(header["network_denied"]),
             )
         except BaseException:
+            self._running = None
             await self._end(running)
             raise
         return running
 
+    async def _spawn(self) -> _Running:
+        ours, theirs = link_sockets()
+        with contextlib.ExitStack() as undo, theirs:
+            undo.callback(ours.close)
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-P",  # what lies in the current folder is not ours to import
+                "-m",
+                "daemon.engine",
+                str(theirs.fileno()),
+                pass_fds=(theirs.fileno(),),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.DEVNULL,
+                env=_engine_environment(),
+                process_group=0,  # Ctrl-C is the service's to answer
+            )
+            undo.pop_all()
+        running = _Running(process, await AsyncLink.connect(ours))
+        running.pump = asyncio.create_task(self._pump(running), name="engine replies")
+        return running
+
     async def _pump(self, running: _Running) -> None:
         """Hand every reply to the request that waits for it, until the engine is gone."""
-        with contextlib.suppress(LinkError):
-            while True:
-                message = await running.link.receive()
-                replies = running.replies.get(int(message.header.get("id", 0)))
-                if replies is not None:
-                    replies.put_nowait(message)
-        running.gone = True
-        for replies in running.replies.values():
-            replies.put_nowait(None)
+        try:
+            with contextlib.suppress(LinkError):
+                while True:
+                    message = await running.link.receive()
+                    number = message.header.get("id")
+                    replies = running.replies.get(number) if type(number) is int else None
+                    if replies is not None:
+                        replies.put_nowait(message)
+        finally:
+            running.gone = True
+            for replies in running.replies.values():
+                replies.put_nowait(None)
 
     async def stop(self) -> None:
         """Stop the process and wait until it is gone; its memory comes back."""
@@ -315,12 +335,15 @@ class EngineHandle:
         running, self._running = self._running, None
         if running is not None:
             await self._end(running)
+        if self._stops:
+            await asyncio.wait(set(self._stops))
 
     async def _end(self, running: _Running) -> None:
         running.gone = True
         await running.link.close()
+        patience = STOP_SECONDS if running.base else 0.0  # one that still starts hears nothing
         try:
-            await asyncio.wait_for(running.process.wait(), STOP_SECONDS)
+            await asyncio.wait_for(running.process.wait(), patience)
         except TimeoutError:
             with contextlib.suppress(ProcessLookupError):
                 running.process.kill()
@@ -328,21 +351,26 @@ class EngineHandle:
         if running.pump is not None:
             await running.pump
 
-    def _began(self) -> None:
+    @contextlib.contextmanager
+    def _in_use(self) -> Iterator[None]:
+        """While somebody is inside, and for the idle time after the last one, the engine stays."""
         self._open_requests += 1
         if self._idle_timer is not None:
             self._idle_timer.cancel()
             self._idle_timer = None
+        try:
+            yield
+        finally:
+            self._open_requests -= 1
+            if self._open_requests == 0:
+                loop = asyncio.get_running_loop()
+                self._idle_timer = loop.call_later(self._idle_seconds, self._stop_idle)
 
-    def _ended(self) -> None:
-        self._open_requests -= 1
-        if self._open_requests == 0:
-            loop = asyncio.get_running_loop()
-            self._idle_timer = loop.call_later(self._idle_seconds, self._stop_if_idle)
-
-    def _stop_if_idle(self) -> None:
-        if self._open_requests == 0:
-            stopping = asyncio.create_task(self.stop(), name="engine idle")
+    def _stop_idle(self) -> None:
+        """From here on no request finds the engine; the next one starts another."""
+        running, self._running = self._running, None
+        if running is not None:
+            stopping = asyncio.create_task(self._end(running), name="engine idle")
             self._stops.add(stopping)
             stopping.add_done_callback(self._stops.discard)
 

@@ -440,6 +440,7 @@ def _facts(error: TrainerError) -> dict[str, Any]:
     """Numbers that the service needs to put the error into a client's words."""
     if isinstance(error, PromptTooLong):
         prompt_tokens, most = error.facts
+        assert isinstance(most, int)
         return {"prompt_tokens": prompt_tokens, "context_tokens": most + 1}  # one for an answer
     return {}
 

@@ -4,13 +4,15 @@ A night belongs to the service, not to who asked for it: watchers come and go.
 """
 
 import asyncio
-import contextlib
+import logging
 from collections.abc import AsyncGenerator
 from typing import Any
 
 from daemon import night_record
 from daemon.night_record import NightState
 from daemon.night_shift import NightShift
+
+log = logging.getLogger("nightloom.night")
 
 Json = dict[str, Any]
 
@@ -53,14 +55,16 @@ class NightRunner:
             return False
         assert self._task is not None
         await self._shift.stop()
-        with contextlib.suppress(asyncio.CancelledError):
-            await asyncio.shield(self._task)
+        await asyncio.wait({self._task})
         return True
 
     async def _run(self) -> None:
         try:
             record = await self._shift.run(self._tell)
             self._tell({"night": night_record.shown(record)})
+        except Exception as error:
+            # an error in nightloom; its message may quote what it was given
+            log.error("the night broke: %s", type(error).__name__)
         finally:
             for lines in self._watchers:
                 lines.put_nowait(None)
