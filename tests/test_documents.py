@@ -171,6 +171,7 @@ def test_the_presets_of_a_night_are_documented_as_they_are() -> None:
             [recipe.shares.replay for recipe in recipes],
             [recipe.shares.general for recipe in recipes],
             [recipe.canaries for recipe in recipes],
+            [recipe.general_budget for recipe in recipes],
         )
     ]
     assert [recipe.lora.rslora for recipe in recipes] == [True, False]
