@@ -1,7 +1,9 @@
 """Which documents train, which judge and which are replayed tonight: pure, seeded, no text.
 
-Nothing stays unlearned: what is held out tonight is trained on in the next night that passes.
-Only first versions are held out, since an earlier version may already have been learned.
+Nothing stays unlearned: what is held out tonight is trained on in the next night that passes and
+has new documents enough to judge it. Only first versions are held out, since an earlier version
+may already have been learned; where too few are new (somebody edits old files), the last night's
+judges judge again.
 """
 
 import random
@@ -31,6 +33,7 @@ class PlanPolicy:
     held_out_share: float = 0.10
     held_out_least: int = 4
     held_out_most: int = 64
+    judges_least: int = 3  # held-out documents that the gate asks for; with fewer the night waits
     stable_share: float = 0.05
     stable_least: int = 2
     stable_most: int = 48
@@ -92,25 +95,20 @@ def plan_night(
     """
     rng = random.Random(seed)
     new = [d for d in documents if d.state is DocumentState.NEW]
-    tokens = about_tokens(sum(d.characters for d in new))
-    if tokens < policy.minimum_tokens or len(new) < policy.minimum_documents:
-        return TooLittle(
-            documents=len(new),
-            tokens=tokens,
-            missing_documents=max(0, policy.minimum_documents - len(new)),
-            missing_tokens=max(0, policy.minimum_tokens - tokens),
-        )
-    stable = [d for d in documents if d.state is DocumentState.STABLE]
     fresh = [d for d in new if d.version == 1]
-    newest = fresh[len(fresh) // 2 :]
-    held_out = _draw(
-        newest, _clamp(len(new), policy.held_out_share, policy.held_out_least, policy.held_out_most), rng
-    )
-    oldest = fresh[: len(fresh) // 2]
+    judged_before = [d for d in documents if d.state is DocumentState.HELD_OUT]
+    room = _clamp(len(new), policy.held_out_share, policy.held_out_least, policy.held_out_most)
+    oldest, newest = _split(fresh, max(room, (len(fresh) + 1) // 2))
+    drawn = _draw(newest, room, rng)
+    _, again = _split(judged_before, max(0, policy.held_out_least - len(drawn)))
+    held_out = (*again, *drawn)
+    too_little = _missing(new, len(held_out), policy)
+    if too_little is not None:
+        return too_little
+    stable = [d for d in documents if d.state is DocumentState.STABLE]
     room = _clamp(len(new), policy.stable_share, policy.stable_least, policy.stable_most)
     newly_stable = _draw(oldest, max(0, min(room, policy.stable_most - len(stable))), rng)
     set_aside = {d.document_id for d in (*held_out, *newly_stable)}
-    judged_before = [d for d in documents if d.state is DocumentState.HELD_OUT]
     learned = [d for d in documents if d.state is DocumentState.LEARNED]
     return NightPlan(
         train=_ids(d for d in (*new, *judged_before) if d.document_id not in set_aside),
@@ -122,11 +120,23 @@ def plan_night(
     )
 
 
+def _missing(new: Sequence[Waiting], judges: int, policy: PlanPolicy) -> TooLittle | None:
+    """What a night lacks, if it lacks anything."""
+    tokens = about_tokens(sum(d.characters for d in new))
+    missing = TooLittle(
+        documents=len(new),
+        tokens=tokens,
+        missing_documents=max(0, policy.minimum_documents - len(new), policy.judges_least - judges),
+        missing_tokens=max(0, policy.minimum_tokens - tokens),
+    )
+    return missing if missing.missing_documents or missing.missing_tokens else None
+
+
 def states_after(plan: NightPlan) -> dict[int, DocumentState]:
     """What the documents become once the night's adapter is published."""
-    changes = {document_id: DocumentState.LEARNED for document_id in plan.train}
-    changes |= {document_id: DocumentState.HELD_OUT for document_id in plan.held_out}
-    changes |= {document_id: DocumentState.STABLE for document_id in plan.newly_stable}
+    changes = dict.fromkeys(plan.train, DocumentState.LEARNED)
+    changes |= dict.fromkeys(plan.held_out, DocumentState.HELD_OUT)
+    changes |= dict.fromkeys(plan.newly_stable, DocumentState.STABLE)
     return changes
 
 
@@ -138,6 +148,12 @@ def _draw(documents: Sequence[Waiting], count: int, rng: random.Random) -> list[
     """A sample in the order of the sequence."""
     chosen = sorted(rng.sample(range(len(documents)), min(count, len(documents))))
     return [documents[index] for index in chosen]
+
+
+def _split(documents: Sequence[Waiting], last: int) -> tuple[Sequence[Waiting], Sequence[Waiting]]:
+    """All but the last so many, and these."""
+    place = max(0, len(documents) - last)
+    return documents[:place], documents[place:]
 
 
 def _ids(documents: Iterable[Waiting]) -> tuple[int, ...]:
