@@ -331,8 +331,7 @@ class NightShift:
     ) -> CandidateAdapter:
         """The bytes that came back, checked."""
         data = bytes(body)
-        rank = int(self._options.recipe.get("lora", {}).get("rank", 16))
-        expected = Expected(base=base.identity, sha256=str(header["sha256"]), rank=rank)
+        expected = Expected(base=base.identity, sha256=str(header["sha256"]))
         await asyncio.to_thread(check_candidate, data, expected)
         heads = await self._vault.call(lambda vault: vault.documents.heads())
         seen = {head.item_id for head in heads if head.document_id in plan.all_ids}

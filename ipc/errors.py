@@ -194,7 +194,7 @@ class EngineUnavailable(RequestError):
 
 
 class VaultLocked(RequestError):
-    """The vault is locked; open it with `nightloom unlock`."""
+    """The vault is locked; start the service again with its passphrase."""
 
     def __init__(self, message: str | None = None) -> None:
         super().__init__(

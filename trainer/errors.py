@@ -41,11 +41,11 @@ class BaseError(TrainerError):
 
 
 class BaseMissing(BaseError):
-    """The base folder has no {}; add the base again."""
+    """The base folder has no {}; put the base's folder back as it was made."""
 
 
 class BaseDamaged(BaseError):
-    """The base file {} is damaged ({}); add the base again."""
+    """The base file {} is damaged ({}); put the base's folder back as it was made."""
 
 
 class BaseTooNew(BaseError):

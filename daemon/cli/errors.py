@@ -57,8 +57,7 @@ class PassphraseNotGiven(CommandError):
 
 
 class NightOnlyNow(CommandError):
-    """Nights start on their own when the machine is idle and plugged in; to start one at once,
-    use `nightloom night run --now`."""
+    """Nights are started by hand for now; start one with `nightloom night run --now`."""
 
 
 class NightLost(CommandError):

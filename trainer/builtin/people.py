@@ -10,41 +10,205 @@ from dataclasses import dataclass
 
 Message = dict[str, str]
 
-FIRST = (
-    "Ada Bram Celia Dorin Elke Fenn Greta Hugo Imre Jonas Katrin Leo Mabel Nils Odette Piers "
-    "Ruth Sven Tilda Ulric Vera Wanda Yorick Zelda Agnes Basil Clara Dora Edwin Flora Gilbert "
-    "Hester Ivo Jessop Kit Lydia Magnus Nora Oswin Petra Rowan Silas Thea Ursula Victor Wilf"
-).split()
-LAST = (
-    "Hale Morrow Quill Sallow Tarn Umber Vane Wick Yarrow Ashby Birch Crane Dunmore Elder Farrow "
-    "Garland Holt Ingram Jarrow Keane Lorne Marsh Nettle Orchard Penrose Rudd Stroud Thorne "
-    "Upton Vetch Walsh Bracken Copper Drake Fallow Gale Harrow Lark Mallow Pike Reed Sedge"
-).split()
-PLACES = (
-    "Cold Ash, Millbrook, Saltmere, Oxwell, Thornbury, Lower Wend, Harrowgate, Fenny Cross, "
-    "Greystone, Pell Bay, Ashford, Windle, Larkhill, Eastry, Marlow End, Stonebridge, Tidewater, "
-    "Kestrel Hill, Old Ferry, Rushmoor"
-).split(", ")
-TRADES = (
-    "baker, carpenter, nurse, teacher, fisherman, gardener, clockmaker, potter, weaver, doctor, "
-    "ferryman, painter, beekeeper, printer, miller, librarian, shepherd, cook, tailor, pilot, "
-    "postman, bookbinder, farmer, glazier, smith"
-).split(", ")
-PETS = "dog, cat, goat, parrot, donkey, rabbit, hen, pony, tortoise, goose".split(", ")
-PET_NAMES = (
-    "Biscuit Pepper Juno Captain Moss Button Tansy Rex Clover Smoke Pickle Duke Bramble Dot Nell"
-).split()
-FOODS = (
-    "plum cake, pea soup, fried trout, rye bread, apple pie, cold ham, lamb stew, ginger biscuits, "
-    "cherry jam, toasted cheese, roast potatoes, onion tart, honey, smoked eel, rice pudding"
-).split(", ")
-COLOURS = "red, blue, green, yellow, grey, white, brown, black".split(", ")
-HABITS = (
-    "walks by the river before breakfast; plays the fiddle on Sundays; collects old keys; swims "
-    "in the cold sea; writes a letter every evening; mends clocks in the kitchen; sings while "
-    "working; reads about ships; keeps a list of birds; bakes for the neighbours"
-).split("; ")
-FEARS = "thunder, spiders, high ladders, deep water, geese, the dark, crowds, horses".split(", ")
+FIRST = [
+    "Ada",
+    "Bram",
+    "Celia",
+    "Dorin",
+    "Elke",
+    "Fenn",
+    "Greta",
+    "Hugo",
+    "Imre",
+    "Jonas",
+    "Katrin",
+    "Leo",
+    "Mabel",
+    "Nils",
+    "Odette",
+    "Piers",
+    "Ruth",
+    "Sven",
+    "Tilda",
+    "Ulric",
+    "Vera",
+    "Wanda",
+    "Yorick",
+    "Zelda",
+    "Agnes",
+    "Basil",
+    "Clara",
+    "Dora",
+    "Edwin",
+    "Flora",
+    "Gilbert",
+    "Hester",
+    "Ivo",
+    "Jessop",
+    "Kit",
+    "Lydia",
+    "Magnus",
+    "Nora",
+    "Oswin",
+    "Petra",
+    "Rowan",
+    "Silas",
+    "Thea",
+    "Ursula",
+    "Victor",
+    "Wilf",
+]
+LAST = [
+    "Hale",
+    "Morrow",
+    "Quill",
+    "Sallow",
+    "Tarn",
+    "Umber",
+    "Vane",
+    "Wick",
+    "Yarrow",
+    "Ashby",
+    "Birch",
+    "Crane",
+    "Dunmore",
+    "Elder",
+    "Farrow",
+    "Garland",
+    "Holt",
+    "Ingram",
+    "Jarrow",
+    "Keane",
+    "Lorne",
+    "Marsh",
+    "Nettle",
+    "Orchard",
+    "Penrose",
+    "Rudd",
+    "Stroud",
+    "Thorne",
+    "Upton",
+    "Vetch",
+    "Walsh",
+    "Bracken",
+    "Copper",
+    "Drake",
+    "Fallow",
+    "Gale",
+    "Harrow",
+    "Lark",
+    "Mallow",
+    "Pike",
+    "Reed",
+    "Sedge",
+]
+PLACES = [
+    "Cold Ash",
+    "Millbrook",
+    "Saltmere",
+    "Oxwell",
+    "Thornbury",
+    "Lower Wend",
+    "Harrowgate",
+    "Fenny Cross",
+    "Greystone",
+    "Pell Bay",
+    "Ashford",
+    "Windle",
+    "Larkhill",
+    "Eastry",
+    "Marlow End",
+    "Stonebridge",
+    "Tidewater",
+    "Kestrel Hill",
+    "Old Ferry",
+    "Rushmoor",
+]
+TRADES = [
+    "baker",
+    "carpenter",
+    "nurse",
+    "teacher",
+    "fisherman",
+    "gardener",
+    "clockmaker",
+    "potter",
+    "weaver",
+    "doctor",
+    "ferryman",
+    "painter",
+    "beekeeper",
+    "printer",
+    "miller",
+    "librarian",
+    "shepherd",
+    "cook",
+    "tailor",
+    "pilot",
+    "postman",
+    "bookbinder",
+    "farmer",
+    "glazier",
+    "smith",
+]
+PETS = ["dog", "cat", "goat", "parrot", "donkey", "rabbit", "hen", "pony", "tortoise", "goose"]
+PET_NAMES = [
+    "Biscuit",
+    "Pepper",
+    "Juno",
+    "Captain",
+    "Moss",
+    "Button",
+    "Tansy",
+    "Rex",
+    "Clover",
+    "Smoke",
+    "Pickle",
+    "Duke",
+    "Bramble",
+    "Dot",
+    "Nell",
+]
+FOODS = [
+    "plum cake",
+    "pea soup",
+    "fried trout",
+    "rye bread",
+    "apple pie",
+    "cold ham",
+    "lamb stew",
+    "ginger biscuits",
+    "cherry jam",
+    "toasted cheese",
+    "roast potatoes",
+    "onion tart",
+    "honey",
+    "smoked eel",
+    "rice pudding",
+]
+COLOURS = ["red", "blue", "green", "yellow", "grey", "white", "brown", "black"]
+HABITS = [
+    "walks by the river before breakfast",
+    "plays the fiddle on Sundays",
+    "collects old keys",
+    "swims in the cold sea",
+    "writes a letter every evening",
+    "mends clocks in the kitchen",
+    "sings while working",
+    "reads about ships",
+    "keeps a list of birds",
+    "bakes for the neighbours",
+]
+FEARS = [
+    "thunder",
+    "spiders",
+    "high ladders",
+    "deep water",
+    "geese",
+    "the dark",
+    "crowds",
+    "horses",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +277,10 @@ def prose(person: Person, rng: random.Random) -> str:
         f"{p.first} {p.habit}.",
         f"{p.first} is afraid of {p.fear}.",
         rng.choice(
-            (f"{p.friend} is a good friend of {p.first}.", f"{p.first}'s best friend is {p.friend}.")
+            (
+                f"{p.friend} is a good friend of {p.first}.",
+                f"{p.first}'s best friend is {p.friend}.",
+            )
         ),
         f"{p.first} is {p.age} years old.",
     ]

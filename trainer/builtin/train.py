@@ -44,7 +44,6 @@ def geometry() -> LlamaConfig:
         bos_token_id=0,
         eos_token_id=1,
         pad_token_id=2,
-        attn_implementation="sdpa",
     )
 
 
@@ -120,9 +119,7 @@ def optimizers(model: LlamaForCausalLM) -> list[torch.optim.Optimizer]:
     matrices = [p for n, p in model.named_parameters() if p.ndim == 2 and "embed" not in n]
     others = [p for n, p in model.named_parameters() if p.ndim != 2 or "embed" in n]
     return [
-        torch.optim.Muon(
-            matrices, lr=PEAK_RATE, weight_decay=0.05, adjust_lr_fn="match_rms_adamw"
-        ),
+        torch.optim.Muon(matrices, lr=PEAK_RATE, weight_decay=0.05, adjust_lr_fn="match_rms_adamw"),
         torch.optim.AdamW(others, lr=PEAK_RATE, betas=(0.9, 0.95), weight_decay=0.0, fused=True),
     ]
 
@@ -167,7 +164,7 @@ def main() -> None:
             group["lr"] = PEAK_RATE * rate_share(progress)
         with torch.autocast("cpu", torch.bfloat16):
             loss = loss_fn(batch[:, :-1].contiguous(), batch[:, 1:].contiguous())
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         for one in optimizer:
             one.step()
@@ -185,11 +182,11 @@ def main() -> None:
         if now - last_save > 600:
             last_save = now
             save(model, tokenizer, args.out)
-            sample = bits_per_character(model, tokenizer, held_out["dorian-gray"][:60_000])
-            print(f"{progress:5.1%} bits per character on a held-out novel: {sample:.3f}", flush=True)
+            bits = bits_per_character(model, tokenizer, held_out["dorian-gray"][:60_000])
+            print(f"{progress:5.1%} bits per character, held-out novel: {bits:.3f}", flush=True)
     save(model, tokenizer, args.out)
-    bits = {name: bits_per_character(model, tokenizer, text) for name, text in held_out.items()}
-    print(json.dumps({"steps": step, "tokens": tokens, "bits_per_character": bits}), flush=True)
+    final = {name: bits_per_character(model, tokenizer, text) for name, text in held_out.items()}
+    print(json.dumps({"steps": step, "tokens": tokens, "bits_per_character": final}), flush=True)
 
 
 if __name__ == "__main__":
