@@ -9,6 +9,7 @@ import json
 import logging
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -396,7 +397,9 @@ class EngineModel:
         return self._bank
 
     def _recipe(self, job: Job) -> Recipe:
-        return recipe_from_json(job.parameters["recipe"], parameters=self._base.facts.parameters)
+        base = self._base
+        recipe = recipe_from_json(job.parameters["recipe"], parameters=base.facts.parameters)
+        return replace(recipe, row_tokens=min(recipe.row_tokens, base.context_tokens))
 
     def _answer(self, job: Job, event: str, body: Body = b"", **facts: Any) -> None:
         self._link.send(Message(header={"id": job.number, "event": event, **facts}, body=body))

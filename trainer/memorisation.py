@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 SECRET_DIGITS = 6
 COLOURS = ("amber", "copper", "indigo", "ivory", "scarlet", "silver", "teal", "violet")
 THINGS = ("cabinet", "cellar", "drawer", "ferry", "garage", "lantern", "locker", "suitcase")
+MOST_CANARIES = len(COLOURS) * len(THINGS)
 NUMBERS = ("code", "number", "combination", "key")
 
 

@@ -1,16 +1,23 @@
 """What a night is asked to do with its text: the recipe as one frozen value, and two presets."""
 
-from dataclasses import dataclass, field, replace
+import math
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from trainer.adapter_format import LoraShape
 from trainer.finetune import FinetuneSettings
+from trainer.memorisation import MOST_CANARIES
 from trainer.mixture import Shares
+from trainer.packing import MINIMUM_PIECE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
-    """Everything that decides the result of a night besides its text and its base."""
+    """Everything that decides the result of a night besides its text and its base.
+
+    Raises:
+        ValueError: a value is out of range.
+    """
 
     lora: LoraShape = field(default_factory=LoraShape)
     finetune: FinetuneSettings = field(default_factory=FinetuneSettings)
@@ -19,6 +26,14 @@ class Recipe:
     row_tokens: int = 512
     canaries: int = 8
     general_budget: float = 0.016  # divergence allowed, as a share of the base's general loss
+
+    def __post_init__(self) -> None:
+        if self.passes < 1 or self.row_tokens < MINIMUM_PIECE:
+            raise ValueError("a night needs a pass and rows that hold a prediction")
+        if not 0 <= self.canaries <= MOST_CANARIES:
+            raise ValueError(f"there can be at most {MOST_CANARIES} canaries")
+        if not 0 <= self.general_budget < math.inf:
+            raise ValueError("general_budget must be a number and not negative")
 
 
 def personal() -> Recipe:
@@ -40,6 +55,7 @@ def guanaco(parameters: int) -> Recipe:
 
 
 PRESETS = ("personal", "guanaco")
+FIELDS = {"preset", *(field.name for field in fields(Recipe))}
 
 
 def recipe_from_json(values: dict[str, Any], *, parameters: int) -> Recipe:
@@ -48,6 +64,8 @@ def recipe_from_json(values: dict[str, Any], *, parameters: int) -> Recipe:
     Raises:
         ValueError: an unknown preset or field, or a value out of range.
     """
+    if not set(values) <= FIELDS:
+        raise ValueError("unknown field in the recipe")
     preset = values.get("preset", "personal")
     if preset not in PRESETS:
         raise ValueError("unknown preset")

@@ -229,6 +229,18 @@ def test_bare_within_training_is_the_base_and_training_goes_on(
         assert not torch.equal(base.model(IDS).logits, plain)
 
 
+def test_bare_within_serving_leaves_the_adapter_without_dropout(
+    base: BaseModel, bank: LoraBank
+) -> None:
+    plain = logits(base, bank, None)
+    create(bank, "ada", seed=1, shape=LoraShape(rank=4, dropout=0.5))
+    voice = logits(base, bank, "ada")
+    with bank.serving("ada"):
+        with bank.bare():
+            assert torch.equal(base.model(IDS).logits, plain)
+        assert torch.equal(base.model(IDS).logits, voice)
+
+
 def test_adapters_are_fp32_on_a_bf16_base(load: Load) -> None:
     base = load("llama", torch.bfloat16)
     bank = LoraBank(base.model, base.identity)
