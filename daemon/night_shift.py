@@ -383,7 +383,7 @@ class NightShift:
         self, night: "_Night", passed: Passed, candidate: CandidateAdapter, plan: NightPlan
     ) -> None:
         """Adapter, states of the documents and the night's record move in one transaction."""
-        measured = passed.measured
+        measured, unpublished = passed.measured, night.record
         night.end(
             NightState.DONE,
             "passed",
@@ -402,7 +402,11 @@ class NightShift:
                 vault.documents.set_states({i: s for i, s in changes.items() if i in present})
                 vault.ledger.update_night(record["id"], record)
 
-        await self._vault.call(act)
+        try:
+            await self._vault.call(act)
+        except StorageError:
+            night.record = unpublished  # no word of it before the deed is done
+            raise
         await self._drop_checkpoint(night.id)
 
     async def _drop_checkpoint(self, night_id: int) -> None:
@@ -417,6 +421,7 @@ class NightShift:
         night.end(NightState.FAILED, None, "failed", sentence)
         with contextlib.suppress(StorageError):
             await self._save(night)
+            await self._drop_checkpoint(night.id)  # nothing takes a failed night up again
 
     async def _save(self, night: "_Night") -> None:
         record = night.timed()
@@ -566,11 +571,12 @@ def _paired(rows: list[dict[str, Any]]) -> tuple[PairedLoss, ...]:
 
 def _waiting_documents(vault: Vault) -> list[Waiting]:
     """Every current version by size; only new text is opened to be measured."""
-    sizes = {
-        document.document_id: len(document.text)
-        for document in vault.documents.read_many({DocumentState.NEW})
-        if isinstance(document, StoredDocument)
-    }
+    sizes: dict[int, int] = {}
+    for document in vault.documents.read_many({DocumentState.NEW}):
+        if isinstance(document, StoredDocument):
+            sizes[document.document_id] = len(document.text)
+        else:
+            log.warning("document %d is damaged and left out", document.row_id)
     return [
         Waiting(
             document_id=head.document_id,

@@ -17,7 +17,13 @@ from daemon import night_record
 from daemon.bases import Bases
 from daemon.collecting.collector import Collector
 from daemon.engine_handle import EngineHandle
-from daemon.errors import DaemonError, SourceError, SourceInsideSource, SourceIsVault
+from daemon.errors import (
+    DaemonError,
+    SourceError,
+    SourceInsideSource,
+    SourceIsVault,
+    UnknownBase,
+)
 from daemon.memory_reading import own_bytes
 from daemon.night_planning import PlanPolicy, about_tokens
 from daemon.night_record import NightState
@@ -80,10 +86,10 @@ class Operations:
     async def why(self) -> Json:
         """The conditions that there are: whether a night that is asked for now could work."""
         preview = await self.preview()
-        base = self._bases.find(self._base_name)
+        problem = await asyncio.to_thread(self._base_problem)
         conditions = [
             _condition("vault", True, "open", "open", None),
-            _condition("base", base.problem is None, self._base_name, "readable", base.problem),
+            _condition("base", problem is None, self._base_name, "readable", problem),
             _condition(
                 "new text",
                 preview["enough"],
@@ -93,6 +99,12 @@ class Operations:
             ),
         ]
         return {"would_work": all(c["holds"] for c in conditions), "conditions": conditions}
+
+    def _base_problem(self) -> str | None:
+        try:
+            return self._bases.find(self._base_name).problem
+        except UnknownBase as error:
+            return str(error)
 
     async def bases(self) -> list[Json]:
         found = await asyncio.to_thread(self._bases.all)
