@@ -11,7 +11,15 @@ import itertools
 import json
 import os
 import sys
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Iterable,
+    Iterator,
+    Mapping,
+)
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -305,7 +313,7 @@ class EngineHandle:
                 pass_fds=(theirs.fileno(),),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.DEVNULL,
-                env=_engine_environment(),
+                env=engine_environment(os.environ),
                 process_group=0,  # Ctrl-C is the service's to answer
             )
             undo.pop_all()
@@ -385,11 +393,11 @@ def body_json(value: object) -> bytes:
     return json.dumps(value, ensure_ascii=False).encode()
 
 
-def _engine_environment() -> dict[str, str]:
+def engine_environment(ours: Mapping[str, str]) -> dict[str, str]:
     """What the engine may know of our environment: no home, no passphrase file."""
     kept = {
         name: value
-        for name, value in os.environ.items()
+        for name, value in ours.items()
         if name in ("PATH", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV", "OMP_NUM_THREADS",
                     "CUDA_VISIBLE_DEVICES", "LD_LIBRARY_PATH", "PYTHONPATH")
     }  # fmt: skip

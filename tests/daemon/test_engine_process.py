@@ -17,7 +17,14 @@ import pytest
 import pytest_asyncio
 import torch
 
-from daemon.engine_handle import Attachment, EngineHandle, EngineState, adapter_name, body_json
+from daemon.engine_handle import (
+    Attachment,
+    EngineHandle,
+    EngineState,
+    adapter_name,
+    body_json,
+    engine_environment,
+)
 from daemon.errors import EngineDied, EngineFailed
 from ipc.link import Message
 from storage.records import sha256_hex
@@ -125,6 +132,14 @@ async def test_an_engine_loads_the_base_and_answers(
     assert text
     assert await answer(engine) == text
     assert engine.resident_bytes() > 10_000_000
+
+
+async def test_an_engine_is_told_of_our_environment_only_what_it_needs() -> None:
+    told = engine_environment(OUR_SECRETS | {"PATH": "/usr/bin", "HOME": "/home/ada"})
+    assert told["PATH"] == "/usr/bin"
+    assert told["HF_HUB_OFFLINE"] == told["TRANSFORMERS_OFFLINE"] == "1"
+    assert not set(told) & set(OUR_SECRETS)
+    assert "ada" not in "".join(told.values())
 
 
 @pytest.mark.skipif("sys.platform != 'linux'")
