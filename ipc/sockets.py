@@ -60,10 +60,12 @@ class ServiceSockets:
         paths = {"api": api_socket_path(runtime_folder), "admin": admin_socket_path(runtime_folder)}
         try:
             opened.update(take_activated(environ, pid=os.getpid()))
-            for name, path in paths.items():
-                if name not in opened:
-                    opened[name] = bind(path)
-                    bound.append((path, path.lstat().st_ino))
+            to_bind = {name: path for name, path in paths.items() if name not in opened}
+            for path in sorted(to_bind.values(), key=path_bytes, reverse=True):
+                check_path_length(path)  # the longest first: it says by how much all fit
+            for name, path in to_bind.items():
+                opened[name] = bind(path)
+                bound.append((path, path.lstat().st_ino))
             return cls(
                 api=opened["api"],
                 admin=opened["admin"],
@@ -142,8 +144,12 @@ def bind(path: Path) -> socket.socket:
     return sock
 
 
+def path_bytes(path: Path) -> int:
+    return len(os.fsencode(path))
+
+
 def check_path_length(path: Path) -> None:
-    length = len(os.fsencode(path))
+    length = path_bytes(path)
     if length > PATH_LIMIT_BYTES:
         raise SocketPathTooLong(path=str(path), length=length, limit=PATH_LIMIT_BYTES)
 
