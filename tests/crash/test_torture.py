@@ -1,0 +1,20 @@
+"""A few kills at random moments; `python -m tests.crash.torture N` for more."""
+
+import random
+
+import pytest
+
+from tests.crash.torture import torture
+from tests.pipeline.living import Nightloom
+
+KILLS = 5
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_kills_at_random_moments_lose_nothing_acknowledged(noted: Nightloom) -> None:
+    seed = random.SystemRandom().randrange(2**32)
+    print(f"seed {seed}: python -m tests.crash.torture {KILLS} {seed}")  # shown when it fails
+    toll = torture(noted, kills=KILLS, seed=seed)
+    assert sum(toll.kills.values()) > 0
+    assert toll.acknowledged >= 16

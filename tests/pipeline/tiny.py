@@ -1,0 +1,87 @@
+"""Homes with a tiny base, whose nights take seconds: for what does not depend on the model.
+
+The base is a random Llama of two layers in real NF4; trained, quantised and asked as any other.
+"""
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.pipeline.living import TINY, Nightloom, entry_of, new_home
+from tests.trainer.tiny_bases import TEXT, full_precision_folder
+from trainer.quantising import quantise_folder
+
+WORDS = sorted(set(TEXT.replace(",", "").replace(".", "").replace("?", "").split()))
+NOTES = 16
+STEPS_A_PASS = 20  # about, with the settings below
+
+
+def configuration(
+    *, passes: int = 1, tolerance: float = 0.5, checkpoint_minutes: float = 120.0, more: str = ""
+) -> str:
+    """Small rows and many short steps; checkpoints only where a test wants them."""
+    return f"""
+[collect]
+settle_seconds = 0
+debounce_seconds = 0
+
+[engine]
+base = "{TINY}"
+threads = 1
+
+[night]
+minimum_tokens = 100
+checkpoint_minutes = {checkpoint_minutes}
+passes = {passes}
+rank = 4
+learning_rate = 5e-3
+row_tokens = 64
+rows_per_step = 2
+rows_per_micro_batch = 2
+
+[gate]
+general_loss_tolerance = {tolerance}
+{more}"""
+
+
+def note(seed: int, words: int = 60) -> str:
+    """Sentences that nobody wrote, never the same twice."""
+    rng = random.Random(seed)
+    return " ".join(rng.choice(WORDS) for _ in range(words)) + f" {seed}."
+
+
+def write_notes(place: Nightloom, count: int = NOTES, *, first: int = 0) -> None:
+    for number in range(first, first + count):
+        place.write(f"note-{number:04}.md", note(number))
+
+
+def make_tiny_base(folder: Path) -> Path:
+    """The base in 4 bits. Read it, do not change it."""
+    full_precision_folder(folder / "fp", "llama")
+    quantise_folder(
+        folder / "fp", folder / "nf4", name="tiny-llama", licence="MIT", description="For tests."
+    )
+    return folder / "nf4"
+
+
+@contextmanager
+def home_with_notes(base: Path) -> Iterator[Nightloom]:
+    """A home whose notes are collected, before its first night; the service is stopped."""
+    with new_home() as place:
+        place.add_base(base)
+        place.configure(configuration())
+        place.make_vault()
+        write_notes(place)
+        place.start()
+        place.add_source()
+        assert place.terminate() == 0
+        yield place
+
+
+def learn(place: Nightloom) -> None:
+    """One night that publishes an adapter; the service is stopped before and after."""
+    place.start()
+    entry = entry_of(place.admin.run_night())
+    assert entry["state"] == "done", entry["sentence"]
+    assert place.terminate() == 0
