@@ -19,6 +19,7 @@ import torch
 from daemon.confinement import network_is_denied
 from daemon.engine import Desk, Job
 from daemon.memory_reading import own_bytes
+from ipc.errors import LinkError
 from ipc.frames import Body
 from ipc.link import BlockingLink, Message
 from storage.records import sha256_hex
@@ -86,6 +87,8 @@ class EngineModel:
             self._answer(
                 job, "failed", code=type(error).__name__, sentence=str(error), **_facts(error)
             )
+        except LinkError:
+            raise  # the service is gone, and with it who wanted an answer
         except MemoryError:
             self._answer(job, "failed", code="memory", sentence="The engine ran out of memory.")
         except Exception as error:

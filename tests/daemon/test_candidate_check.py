@@ -143,6 +143,24 @@ def test_hostile_headers_are_refused(change: Callable[[Header], object]) -> None
         check(with_header(change))
 
 
+def test_tensors_over_each_other_are_refused_where_their_ends_fill_the_file() -> None:
+    """The first begins and the last ends where they must; what lies between is claimed twice."""
+    more = {A.replace("q_proj", name): TENSORS[A].clone() for name in ("k_proj", "v_proj")}
+    more |= {B.replace("q_proj", name): TENSORS[B].clone() for name in ("k_proj", "v_proj")}
+    data = packed(TENSORS | more)
+    (length,) = struct.unpack("<Q", data[:8])
+    header = json.loads(data[8 : 8 + length])
+    check(data)
+    places = sorted(
+        one["data_offsets"] for name, one in header.items() if name.endswith("A.weight")
+    )
+    middle = next(one for one in header.values() if one.get("data_offsets") == places[1])
+    middle["data_offsets"] = places[0]
+    encoded = json.dumps(header).encode()
+    with pytest.raises(CandidateBroken, match="overlap or leave gaps"):
+        check(struct.pack("<Q", len(encoded)) + encoded + data[8 + length :])
+
+
 @pytest.mark.parametrize("header", [b"[" * 200_000, b"\xff\xfe", b"null", b"1" * 5000, b"{}"])
 def test_headers_that_are_none_are_refused(header: bytes) -> None:
     with pytest.raises(CandidateBroken):

@@ -73,21 +73,25 @@ def test_an_empty_text_has_at_most_its_blanks_to_learn(tokenizer: BaseTokenizer,
     assert [len(one.ids) for one in made] == [len(tokenizer.encode_document(text))]
 
 
-class Rewriting:
-    """A template that counts the turns at the top of the page, so that it rewrites it each time."""
+class Forgetful:
+    """A template that shortens earlier answers to a letter, as some do with earlier reasoning."""
 
     def encode_document(self, text: str) -> list[int]:
         raise NotImplementedError
 
     def encode_chat(self, messages: Sequence[tuple[str, str]], *, reply_follows: bool) -> list[int]:
-        letters = [ord(letter) for _, content in messages for letter in content]
-        return [len(messages), *letters]
+        *earlier, (_, last) = messages
+        shown = [content[:1] if role == "assistant" else content for role, content in earlier]
+        return [ord(letter) for letter in "".join([*shown, last])]
 
 
-def test_a_template_that_rewrites_earlier_turns_leaves_them_unlearned() -> None:
-    turns = [Turn(own=False, text="a"), Turn(own=True, text="b"), Turn(own=False, text="c")]
-    _, mask = conversation_tokens(turns, Rewriting())
+def test_a_template_that_rewrites_earlier_turns_makes_nobody_elses_words_learned() -> None:
+    turns = [Turn(own=False, text="a"), Turn(own=True, text="bc"), Turn(own=False, text="d")]
+    ids, mask = conversation_tokens(turns, Forgetful())
+    assert "".join(map(chr, ids.tolist())) == "abd"
     assert not mask.any()
+    ids, mask = conversation_tokens([*turns, Turn(own=True, text="ef")], Forgetful())
+    assert "".join(map(chr, ids[mask].tolist())) == "ef"
 
 
 def test_an_example_whose_mask_does_not_fit_is_refused() -> None:

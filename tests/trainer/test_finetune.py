@@ -94,6 +94,16 @@ def test_micro_batches_add_up_to_the_whole_step(base: BaseModel) -> None:
         torch.testing.assert_close(one, adapters[1][name], rtol=1e-3, atol=1e-4)
 
 
+def test_dropout_is_drawn_anew_in_every_micro_batch(base: BaseModel) -> None:
+    settings = replace(SETTINGS, learning_rate=1e-12, rows_per_step=1)
+    with a_run(base, rows(1, passes=4), settings=settings, dropout=0.5) as (run, bank):
+        with torch.no_grad():
+            for parameter in bank.parameters("night").values():
+                parameter.fill_(0.1)
+        found = losses(run)
+    assert all(abs(one - other) > 1e-4 for one, other in pairwise(found))
+
+
 def test_a_step_tells_its_place_its_tokens_and_its_loss(base: BaseModel) -> None:
     data = mixed_rows()
     with torch.no_grad():
