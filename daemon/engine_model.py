@@ -42,7 +42,7 @@ from trainer.shrinking import shrink_to_budget
 log = logging.getLogger("nightloom.engine")
 
 CANDIDATE = "candidate"
-SMOKE_TOKENS = 48
+SMOKE_TRIALS, SMOKE_BEGINNING, SMOKE_TOKENS = 4, 16, 24
 PROGRESS_EVERY = 16  # tokens of all rows of samples
 CANARY_TOKENS = 12
 
@@ -332,7 +332,7 @@ class EngineModel:
         with bank.serving(candidate):
             answer["canaries_planted"] = len(canaries)
             answer["canaries_extracted"] = count_extracted(canaries, self._complete)
-            answer["smoke"] = self._smoke(seed)
+            answer["smoke"] = self._smoke(general, seed)
         self._answer(job, "done", json.dumps(answer).encode())
 
     def _paired(
@@ -365,12 +365,17 @@ class EngineModel:
     def _complete(self, beginning: str) -> str:
         """Greedy continuation of a document's beginning."""
         greedy = SamplingSettings(max_tokens=CANARY_TOKENS, temperature=0.0)
-        return self._continued(beginning, greedy)
+        return self._continued(self._base.tokenizer.encode_prompt(beginning), greedy)
 
-    def _smoke(self, seed: int) -> dict[str, Any]:
-        """Counts over a short generation from nothing."""
+    def _smoke(self, general: list[TrainingExample], seed: int) -> dict[str, Any]:
+        """Counts over short generations that go on from the base's own samples.
+
+        From nothing, a base of chats may well end at once; in the middle of a text none does.
+        """
         drawn = SamplingSettings(max_tokens=SMOKE_TOKENS, temperature=0.7, top_p=0.9, seed=seed)
-        text = self._continued("", drawn)
+        nothing = self._base.tokenizer.encode_prompt("")
+        beginnings = [sample.ids[:SMOKE_BEGINNING].tolist() for sample in general[:SMOKE_TRIALS]]
+        text = "".join(self._continued(ids, drawn) for ids in beginnings or [nothing])
         ids = self._base.tokenizer.encode_text(text)
         return {
             "tokens": len(ids),
@@ -378,10 +383,9 @@ class EngineModel:
             "undecodable": bool(text) and text.count("\ufffd") > len(text) // 4,
         }
 
-    def _continued(self, beginning: str, settings: SamplingSettings) -> str:
-        tokenizer = self._base.tokenizer
+    def _continued(self, beginning: list[int], settings: SamplingSettings) -> str:
         # a base without a begin mark has only ends to start from
-        prompt = tokenizer.encode_prompt(beginning) or sorted(tokenizer.stop_ids)[:1]
+        prompt = beginning or sorted(self._base.tokenizer.stop_ids)[:1]
         events = generate(self._base, prompt, settings)
         return "".join(event.text for event in events if not isinstance(event, Ended))
 
