@@ -24,10 +24,11 @@ from ipc.frames import Body
 from ipc.link import BlockingLink, Message
 from storage.records import sha256_hex
 from trainer.base_model import BaseModel, load_base
+from trainer.base_samples import read_samples
 from trainer.curation import curate
 from trainer.errors import PromptTooLong, TrainerError
 from trainer.evaluation import DocumentLoss, document_losses
-from trainer.examples import Role, SourceText, TrainingExample, Turn
+from trainer.examples import Role, SourceText, TokenIds, TrainingExample, Turn
 from trainer.finetune import Finetune, Interrupted
 from trainer.generation import Ended, check_prompt, generate, sample_rows
 from trainer.lora import LoraBank
@@ -64,6 +65,7 @@ class EngineModel:
         self._link = link
         self._loaded: BaseModel | None = None
         self._bank: LoraBank | None = None
+        self._shipped_samples: TokenIds | None = None
         self._work: dict[str, Callable[[Job], None]] = {
             "load": self._load,
             "adapter_load": self._adapter_load,
@@ -109,7 +111,9 @@ class EngineModel:
         threads = int(job.parameters.get("threads", 0))
         if threads:
             torch.set_num_threads(threads)
-        base = load_base(Path(job.parameters["folder"]))
+        folder = Path(job.parameters["folder"])
+        base = load_base(folder)
+        self._shipped_samples = read_samples(folder, vocabulary=base.tokenizer.vocabulary)
         self._loaded = base
         self._bank = LoraBank(base.model, base.identity)
         self._answer(
@@ -161,8 +165,21 @@ class EngineModel:
                     self._answer(job, "text", event.text.encode())
 
     def _sample(self, job: Job) -> None:
-        """The base's own samples, at temperature 1: its general text, needing no outside data."""
+        """The base's own samples, at temperature 1: its general text, needing no outside data.
+
+        Those that came with the base, if they are as many as were asked for.
+        """
         count, tokens = int(job.parameters["count"]), int(job.parameters["tokens"])
+        shipped = self._shipped_samples
+        if shipped is not None and shipped.shape == (count, tokens):
+            rows = shipped
+        else:
+            rows = self._draw_samples(job, count, tokens)
+        self._answer(
+            job, "done", np.ascontiguousarray(rows, dtype="<i4").tobytes(), shape=list(rows.shape)
+        )
+
+    def _draw_samples(self, job: Job, count: int, tokens: int) -> TokenIds:
         drawn = 0
 
         def between_tokens() -> None:
@@ -172,7 +189,7 @@ class EngineModel:
                 self._answer(job, "progress", share=drawn / tokens)
             self._make_way(job)
 
-        rows = sample_rows(
+        return sample_rows(
             self._base,
             count=count,
             tokens=tokens,
@@ -180,9 +197,6 @@ class EngineModel:
             rows_at_once=count,
             between_tokens=between_tokens,
             activate=lambda: self._adapters.serving(None),
-        )
-        self._answer(
-            job, "done", np.ascontiguousarray(rows, dtype="<i4").tobytes(), shape=list(rows.shape)
         )
 
     # ------------------------------------------------------------------- the night

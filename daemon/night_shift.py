@@ -49,7 +49,8 @@ log = logging.getLogger("nightloom.night")
 
 ENGINE_TRIES = 3  # an engine that dies more often in one night has a reason
 DOCUMENTS_AT_ONCE = 64
-SAMPLE_COUNT, SAMPLE_SEED = 96, 20140531  # half for training, half for judging
+# As trainer/base_samples.py has them; the service does not import what needs numpy.
+SAMPLE_COUNT, SAMPLE_TOKENS, SAMPLE_SEED = 96, 512, 20140531
 
 T = TypeVar("T")
 Progress = Callable[[dict[str, Any]], None]
@@ -232,7 +233,7 @@ class NightShift:
     async def _samples(self, night: "_Night", base: LoadedBase) -> tuple[bytes, list[int]]:
         """The base's own samples: general text that needs no outside data, made once per base."""
         name = f"samples-{base.identity[:32]}"
-        tokens = min(512, base.context_tokens)
+        tokens = min(SAMPLE_TOKENS, base.context_tokens)
         kept = await self._vault.call(
             lambda vault: vault.samples.read(name) if vault.samples.exists(name) else None
         )

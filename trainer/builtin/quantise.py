@@ -8,6 +8,7 @@ texts it has not seen.
 
 import argparse
 import dataclasses
+import hashlib
 import shutil
 import sys
 from pathlib import Path
@@ -16,8 +17,16 @@ import torch
 
 from trainer.base_format import write_facts
 from trainer.base_model import BaseModel, load_base
+from trainer.base_samples import (
+    SAMPLE_COUNT,
+    SAMPLE_SEED,
+    SAMPLE_TOKENS,
+    SAMPLES_FILE,
+    write_samples,
+)
 from trainer.builtin_base import BUILTIN_BASE
 from trainer.errors import BaseExists
+from trainer.generation import sample_rows
 from trainer.quantising import quantise_folder
 
 NAME = "nightloom-16m"
@@ -77,7 +86,10 @@ def make(source: Path, out: Path, held_out: list[Path], *, replace: bool = False
             path.stem: round(bits_per_character(base, path.read_text(encoding="utf-8")), 4)
             for path in held_out
         }
-        write_facts(trial, dataclasses.replace(facts, bits_per_character=bits))
+        write_samples(trial, sample_rows(base, SAMPLE_COUNT, SAMPLE_TOKENS, SAMPLE_SEED))
+        digest = hashlib.sha256((trial / SAMPLES_FILE).read_bytes()).hexdigest()
+        files = facts.files | {SAMPLES_FILE: digest}
+        write_facts(trial, dataclasses.replace(facts, bits_per_character=bits, files=files))
         shutil.rmtree(out, ignore_errors=True)
         trial.rename(out)
     finally:
