@@ -5,6 +5,7 @@ must not be found in clear are planted in the notes, in their names and in what 
 """
 
 import shutil
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from tests.pipeline.searching import files_with, needles, process_files_with
 
 DEMO_NOTES = Path(daemon.__file__).with_name("demo_notes")
 NOTES_TAKEN = 18
+LOOK_SECONDS = 0.2  # between two looks
 
 IN_NOTES = (
     "the tin moth sleeps beneath Zennor harbour",
@@ -31,6 +33,9 @@ CONFIGURATION = """
 [collect]
 settle_seconds = 0
 debounce_seconds = 0
+
+[engine]
+threads = 1
 
 [night]
 passes = 1
@@ -52,8 +57,7 @@ class Story:
     lines: list[Json] = field(repr=False)
     answer_in_the_night: str
     engine_in_the_night: str
-    found: list[str]  # where a secret was found in clear, and when
-    looks: int
+    lookout: "Lookout"
     network_denied: bool | None
 
     @property
@@ -62,8 +66,35 @@ class Story:
         last: Json = self.lines[-1]["night"]
         return last
 
-    def look(self, when: str) -> list[str]:
-        return look(self.place, when)
+
+class Lookout:
+    """Looks again and again whether a secret lies in clear, and keeps where and when one did."""
+
+    def __init__(self, place: Nightloom) -> None:
+        self._place = place
+        self.looks: list[str] = []
+        self.found: list[str] = []
+
+    def look(self, when: str) -> None:
+        self.looks.append(when)
+        self.found += look(self._place, when)
+
+    @contextmanager
+    def watching(self, when: str) -> Iterator[None]:
+        """Inside, a thread looks all the time: what lies there for a moment counts too."""
+        enough = threading.Event()
+
+        def watch() -> None:
+            while not enough.wait(LOOK_SECONDS):
+                self.look(when)
+
+        thread = threading.Thread(target=watch)
+        thread.start()
+        try:
+            yield
+        finally:
+            enough.set()
+            thread.join()
 
 
 def look(place: Nightloom, when: str) -> list[str]:
@@ -97,18 +128,20 @@ def lived() -> Iterator[Story]:
         scanned = place.admin.rescan()
         preview = place.admin.preview()
 
-        found = look(place, "before the night")
+        lookout = Lookout(place)
+        lookout.look("before the night")
         lines: list[Json] = []
         answer = engine = ""
-        for line in place.admin.run_night():
-            lines.append(line)
-            found += look(place, f"{state_of(line)}, line {len(lines)}")
-            if line.get("step") and not answer:
-                answer = place.ask(ASKED[0], model="base")
-                engine = place.admin.status()["engine"]
-        for question in ASKED:
-            place.ask(question)
-        found += look(place, "after the night")
+        with lookout.watching("during the night"):
+            for line in place.admin.run_night():
+                lines.append(line)
+                lookout.look(f"at line {len(lines)}, {state_of(line)}")
+                if line.get("step") and not answer:
+                    answer = place.ask(ASKED[0], model="base")
+                    engine = place.admin.status()["engine"]
+            for question in ASKED:
+                place.ask(question)
+        lookout.look("after the night")
 
         yield Story(
             place=place,
@@ -119,7 +152,6 @@ def lived() -> Iterator[Story]:
             lines=lines,
             answer_in_the_night=answer,
             engine_in_the_night=engine,
-            found=found,
-            looks=len(lines) + 2,
+            lookout=lookout,
             network_denied=place.admin.status()["network_denied"],
         )

@@ -11,7 +11,8 @@ from tests.pipeline.story import Story
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 QUESTION: list[ChatCompletionMessageParam] = [{"role": "user", "content": "How was the spring?"}]
-LONG_TOKENS = 300
+PROMPT = "He went down to the river, and"
+LONG_TOKENS = 300  # the base goes on for longer than that
 
 
 @pytest.mark.parametrize("model", ["personal", "base"])
@@ -41,10 +42,17 @@ def test_an_answer_is_the_same_whole_and_in_pieces(story: Story, model: str) -> 
 
 
 def test_the_adapter_changes_what_is_said(story: Story) -> None:
-    question = "What did you do on the boat today?"
-    assert story.place.ask(question, max_tokens=48) != story.place.ask(
-        question, "base", max_tokens=48
-    )
+    with story.place.client() as client:
+        said = {
+            model: [
+                client.completions.create(
+                    model=model, prompt=prompt, max_tokens=24, temperature=0.0
+                ).choices[0].text
+                for prompt in ("Bosun sat on the", "The bees were", "At noon I wrote down that")
+            ]
+            for model in ("personal", "base")
+        }  # fmt: skip
+    assert said["personal"] != said["base"]
 
 
 def test_a_seed_gives_the_same_answer_again(story: Story) -> None:
@@ -99,7 +107,7 @@ def spent_on(place: Nightloom, *, hang_up: bool) -> float:
     before = cpu_seconds(engine)
     with place.client() as client:
         stream = client.completions.create(
-            model="base", prompt="The", max_tokens=LONG_TOKENS, temperature=0.0, stream=True
+            model="base", prompt=PROMPT, max_tokens=LONG_TOKENS, temperature=0.0, stream=True
         )
         reasons = []
         for chunk in stream:

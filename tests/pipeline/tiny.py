@@ -14,11 +14,10 @@ from trainer.quantising import quantise_folder
 
 WORDS = sorted(set(TEXT.replace(",", "").replace(".", "").replace("?", "").split()))
 NOTES = 16
-STEPS_A_PASS = 20  # about, with the settings below
 
 
 def configuration(
-    *, passes: int = 1, tolerance: float = 0.5, checkpoint_minutes: float = 120.0, more: str = ""
+    *, passes: int = 3, tolerance: float = 0.5, checkpoint_minutes: float = 120.0, more: str = ""
 ) -> str:
     """Small rows and many short steps; checkpoints only where a test wants them."""
     return f"""
@@ -35,7 +34,7 @@ minimum_tokens = 100
 checkpoint_minutes = {checkpoint_minutes}
 passes = {passes}
 rank = 4
-learning_rate = 5e-3
+learning_rate = 2e-2
 row_tokens = 64
 rows_per_step = 2
 rows_per_micro_batch = 2
