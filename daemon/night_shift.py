@@ -33,7 +33,7 @@ from daemon.night_planning import (
 from daemon.night_record import NightState, Record
 from daemon.vault_door import VaultDoor
 from ipc.frames import Body
-from storage.errors import StorageError
+from storage.errors import FileDamaged, StorageError
 from storage.records import (
     CandidateAdapter,
     DocumentState,
@@ -135,7 +135,7 @@ class NightShift:
 
         await self._enter(night, NightState.TRAINING)
         candidate = await self._despite_deaths(
-            lambda: self._train(night, base, parent, plan, samples)
+            lambda: self._train_or_start_over(night, base, parent, plan, samples)
         )
         await self._enter(night, NightState.JUDGING)
         verdict = await self._despite_deaths(
@@ -247,6 +247,24 @@ class NightShift:
         return kept, [SAMPLE_COUNT, tokens]
 
     # ------------------------------------------------------------------- training
+
+    async def _train_or_start_over(
+        self,
+        night: "_Night",
+        base: LoadedBase,
+        parent: PublishedAdapter | None,
+        plan: NightPlan,
+        samples: tuple[bytes, list[int]],
+    ) -> CandidateAdapter:
+        """Train; a checkpoint that does not open costs what it held, and not the night."""
+        try:
+            return await self._train(night, base, parent, plan, samples)
+        except (FileDamaged, EngineFailed) as error:
+            if isinstance(error, EngineFailed) and error.code != "CheckpointDamaged":
+                raise
+            log.warning("the checkpoint is damaged; the night starts again from its beginning")
+            await self._drop_checkpoint(night.id)
+            return await self._train(night, base, parent, plan, samples)
 
     async def _train(
         self,
@@ -422,6 +440,7 @@ class NightShift:
         night.end(NightState.FAILED, None, "failed", sentence)
         with contextlib.suppress(StorageError):
             await self._save(night)
+            await self._drop_checkpoint(night.id)
             await self._drop_checkpoint(night.id)  # nothing takes a failed night up again
 
     async def _save(self, night: "_Night") -> None:
