@@ -14,21 +14,21 @@ import sys
 import tempfile
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import openai
-
-from daemon.home import Home
-from ipc.client import AdminClient
+from ipc.client import InferenceClient
 from ipc.errors import IpcError
 from storage.records import DocumentState
 from tests.pipeline import tiny
 from tests.pipeline.living import Nightloom, copied_home, entry_of, until
 
-LONGEST_SECONDS = 4.0  # from the start of the work to the kill
+STAGES = ("waiting", "preparing", "training", "judging")
+LONGEST_SECONDS = 2.0  # from the beginning of a stage to the kill
 NOTES_A_ROUND = 40
+QUESTION = [{"role": "user", "content": "Where is the keeper?"}]
 
 
 @dataclass
@@ -36,7 +36,7 @@ class Toll:
     """What happened, for who wants to know."""
 
     seed: int
-    kills: dict[str, int] = field(default_factory=lambda: {"service": 0, "engine": 0})
+    kills: Counter[str] = field(default_factory=Counter)  # by who was killed, and at what
     acknowledged: int = 0
 
 
@@ -49,32 +49,43 @@ def torture(place: Nightloom, *, kills: int, seed: int) -> Toll:
     place.add_source(name="more")
     assert place.terminate() == 0
     for number in range(kills):
-        victim = rng.choices(["service", "engine"], weights=[3, 2])[0]
         place.start()
-        with _at_work(place, first_note=1000 + NOTES_A_ROUND * number):
-            time.sleep(rng.uniform(0.0, LONGEST_SECONDS))  # the moment is what is random
+        with _at_work(place, first_note=1000 + NOTES_A_ROUND * number) as night:
+            if rng.random() < 0.4:
+                toll.kills[f"engine, {_at_some_moment(place, night, rng)}"] += 1
+                _kill_engine(place)
+            moment = _at_some_moment(place, night, rng)
             toll.acknowledged = max(toll.acknowledged, int(place.admin.status()["documents"]))
-            toll.kills[victim] += _kill_engine(place) if victim == "engine" else 1
-            if victim == "engine":
-                time.sleep(rng.uniform(0.0, LONGEST_SECONDS))
+            toll.kills[f"service, {moment}"] += 1
             place.kill()
         _check(place, toll)
     _end_well(place, toll)
     return toll
 
 
-def _kill_engine(place: Nightloom) -> int:
+def _at_some_moment(place: Nightloom, night: threading.Thread, rng: random.Random) -> str:
+    """Wait for a stage of the night, or a later one, and then a while; what it is at then."""
+    wanted = STAGES.index(rng.choice(STAGES))
+    until(lambda: not night.is_alive() or STAGES.index(_stage(place)) >= wanted)
+    time.sleep(rng.uniform(0.0, LONGEST_SECONDS))  # no condition: the moment is what is random
+    return _stage(place)
+
+
+def _stage(place: Nightloom) -> str:
+    state = str(place.admin.status()["state"])
+    return state if state in STAGES else STAGES[-1]
+
+
+def _kill_engine(place: Nightloom) -> None:
     engine = place.engine_pid()
     if engine is not None:
         with contextlib.suppress(ProcessLookupError):
             os.kill(engine, signal.SIGKILL)
-            return 1
-    return 0
 
 
 @contextlib.contextmanager
-def _at_work(place: Nightloom, *, first_note: int) -> Iterator[None]:
-    """A night, a client and somebody who writes, until the service is gone."""
+def _at_work(place: Nightloom, *, first_note: int) -> Iterator[threading.Thread]:
+    """A night (its thread), a client and somebody who writes, until the service is gone."""
     gone = threading.Event()
 
     def write() -> None:
@@ -85,20 +96,21 @@ def _at_work(place: Nightloom, *, first_note: int) -> Iterator[None]:
 
     def train() -> None:
         with contextlib.suppress(IpcError):
-            for _ in AdminClient(Home.under(place.home_folder).admin_socket).run_night():
+            for _ in place.admin.run_night():
                 pass
 
     def ask() -> None:
-        while not gone.is_set():
-            with contextlib.suppress(openai.APIError):
-                place.ask("Where is the keeper?", max_tokens=40)
-            gone.wait(0.1)
+        client = InferenceClient(place.home.api_socket)
+        while not gone.wait(0.1):
+            with contextlib.suppress(IpcError):
+                for _ in client.chat(QUESTION, max_tokens=40):
+                    pass
 
     threads = [threading.Thread(target=work) for work in (write, train, ask)]
     for thread in threads:
         thread.start()
     try:
-        yield
+        yield threads[1]
     finally:
         gone.set()
         for thread in threads:
