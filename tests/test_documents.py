@@ -155,7 +155,7 @@ def test_every_reason_to_leave_out_a_file_is_documented() -> None:
 def test_the_presets_of_a_night_are_documented_as_they_are() -> None:
     from trainer.recipe import guanaco, personal  # with torch, so not for all tests here
 
-    recipes = (personal(), guanaco(7_000_000_000))
+    recipes = (personal(16_000_000), guanaco(7_000_000_000))
     rows = table("trainer/README.md", "", "personal", "guanaco")
     assert [row[1:] for row in rows if row[0] != "scaled by"] == [
         [_plain(value) for value in values]

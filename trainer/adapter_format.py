@@ -28,7 +28,7 @@ class LoraShape:
     rank: int = 16
     alpha: float = 16.0
     rslora: bool = True
-    dropout: float = 0.05
+    dropout: float = 0.0
 
     def __post_init__(self) -> None:
         if type(self.rank) is not int or not 1 <= self.rank <= RANK_LIMIT:

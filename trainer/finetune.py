@@ -31,11 +31,11 @@ class FinetuneSettings:
         ValueError: a setting is out of range.
     """
 
-    learning_rate: float = 5e-4
+    learning_rate: float = 1e-3
     warmup_steps: int = 5
     clip_norm: float = 0.3
     rows_per_step: int = 4
-    rows_per_micro_batch: int = 4
+    rows_per_micro_batch: int = 2
     general_weight: float = 1.0  # of a nat of divergence from the base against a nat of text
     seed: int = 0
 

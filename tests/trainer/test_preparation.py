@@ -100,7 +100,7 @@ def test_a_night_without_new_text_has_no_rows(tokenizer: BaseTokenizer) -> None:
 
 
 def test_the_presets_are_those_of_the_design() -> None:
-    assert (personal().lora.rank, personal().lora.rslora) == (16, True)
+    assert (personal(1).lora.rank, personal(1).lora.rslora) == (16, True)
     small, large = guanaco(7_000_000_000), guanaco(65_000_000_000)
     assert (small.lora.rank, small.lora.alpha, small.lora.rslora) == (64, 16.0, False)
     assert (small.lora.dropout, small.finetune.learning_rate) == (0.1, 2e-4)
@@ -109,14 +109,14 @@ def test_the_presets_are_those_of_the_design() -> None:
 
 
 def test_a_recipe_from_the_link_is_a_preset_with_changes() -> None:
-    assert recipe_from_json({}, parameters=1) == personal()
+    assert recipe_from_json({}, parameters=1) == personal(1)
     assert recipe_from_json({"preset": "guanaco"}, parameters=1) == guanaco(1)
     changed = recipe_from_json(
         {"lora": {"rank": 8}, "finetune": {"seed": 3}, "shares": {"general": 0.1}, "passes": 2},
         parameters=1,
     )
     assert (changed.lora.rank, changed.finetune.seed, changed.passes) == (8, 3, 2)
-    assert (changed.shares.general, changed.shares.replay) == (0.1, personal().shares.replay)
+    assert (changed.shares.general, changed.shares.replay) == (0.1, personal(1).shares.replay)
 
 
 @pytest.mark.parametrize(
