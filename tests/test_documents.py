@@ -170,6 +170,7 @@ def test_the_presets_of_a_night_are_documented_as_they_are() -> None:
             [recipe.passes for recipe in recipes],
             [recipe.shares.replay for recipe in recipes],
             [recipe.shares.general for recipe in recipes],
+            [recipe.finetune.general_weight for recipe in recipes],
             [recipe.canaries for recipe in recipes],
             [recipe.general_budget for recipe in recipes],
         )

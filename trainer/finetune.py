@@ -36,7 +36,7 @@ class FinetuneSettings:
     clip_norm: float = 0.3
     rows_per_step: int = 4
     rows_per_micro_batch: int = 2
-    general_weight: float = 1.0  # of a nat of divergence from the base against a nat of text
+    general_weight: float = 4.0  # of a nat of divergence from the base against a nat of text
     seed: int = 0
 
     def __post_init__(self) -> None:
