@@ -52,7 +52,6 @@ class Story:
     place: Nightloom
     init_said: str
     source: Json
-    scanned: Json
     preview: Json
     lines: list[Json] = field(repr=False)
     answer_in_the_night: str
@@ -124,8 +123,8 @@ def lived() -> Iterator[Story]:
         made = place.run("init", "--passphrase-file", str(place.passphrase))
         assert made.exit_code == 0, made.output
         place.start()
-        source = place.admin.add_source(str(place.notes), name=SOURCE)
-        scanned = place.admin.rescan()
+        place.add_source(name=SOURCE)
+        (source,) = place.admin.sources()
         preview = place.admin.preview()
 
         lookout = Lookout(place)
@@ -147,7 +146,6 @@ def lived() -> Iterator[Story]:
             place=place,
             init_said=made.output,
             source=source,
-            scanned=scanned,
             preview=preview,
             lines=lines,
             answer_in_the_night=answer,

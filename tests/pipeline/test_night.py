@@ -38,10 +38,9 @@ def test_init_shows_a_recovery_key_and_what_comes_next(story: Story) -> None:
 
 
 def test_a_folder_that_is_allowed_is_collected(story: Story) -> None:
-    (source,) = story.place.admin.sources()
-    assert source["documents"] == story.preview["total_new_documents"] == NOTES_TAKEN + 6
-    assert source["skipped"] == {}
-    assert source["last_error"] is None
+    assert story.source["documents"] == story.preview["total_new_documents"] == NOTES_TAKEN + 6
+    assert story.source["skipped"] == {}
+    assert story.source["last_error"] is None
 
 
 def test_a_night_passes_through_its_stages_and_its_steps_in_order(story: Story) -> None:

@@ -1,6 +1,7 @@
 """Homes with a tiny base, whose nights take seconds: for what does not depend on the model.
 
-The base is a random Llama of two layers in real NF4; trained, quantised and asked as any other.
+The base is a Llama of two layers that has seen a page of text, in real NF4; it is trained, asked
+and judged as any other. The notes are in words that it does not know.
 """
 
 import random
@@ -8,12 +9,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import torch
+from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
+
 from tests.pipeline.living import TINY, Nightloom, entry_of, new_home
 from tests.trainer.tiny_bases import TEXT, full_precision_folder
 from trainer.quantising import quantise_folder
 
-WORDS = sorted(set(TEXT.replace(",", "").replace(".", "").replace("?", "").split()))
 NOTES = 16
+KNOWN_WORDS = sorted(set(TEXT.replace(",", "").replace(".", "").replace("?", "").split()))
+SYLLABLES = ("ba", "du", "fen", "gor", "hi", "kel", "lum", "mo", "nar", "pi", "ro", "sut", "vel")
+SCHOOL_STEPS, SCHOOL_ROWS, SCHOOL_TOKENS = 80, 16, 64
 
 
 def configuration(
@@ -45,9 +51,11 @@ general_loss_tolerance = {tolerance}
 
 
 def note(seed: int, words: int = 60) -> str:
-    """Sentences that nobody wrote, never the same twice."""
+    """Words that nobody uses, never the same twice."""
     rng = random.Random(seed)
-    return " ".join(rng.choice(WORDS) for _ in range(words)) + f" {seed}."
+    return (
+        " ".join(rng.choice(SYLLABLES) + rng.choice(SYLLABLES) for _ in range(words)) + f" {seed}."
+    )
 
 
 def write_notes(place: Nightloom, count: int = NOTES, *, first: int = 0) -> None:
@@ -57,11 +65,31 @@ def write_notes(place: Nightloom, count: int = NOTES, *, first: int = 0) -> None
 
 def make_tiny_base(folder: Path) -> Path:
     """The base in 4 bits. Read it, do not change it."""
-    full_precision_folder(folder / "fp", "llama")
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # tiny matrices only wait for more
+    _school(full_precision_folder(folder / "fp", "llama"))
+    torch.set_num_threads(threads)
     quantise_folder(
         folder / "fp", folder / "nf4", name="tiny-llama", licence="MIT", description="For tests."
     )
     return folder / "nf4"
+
+
+def _school(folder: Path) -> None:
+    """A second of training, so that the base says words and no broken bytes."""
+    model = LlamaForCausalLM.from_pretrained(folder).float()
+    tokenizer = PreTrainedTokenizerFast.from_pretrained(folder)
+    rng = random.Random(5)
+    pages = [" ".join(rng.choice(KNOWN_WORDS) for _ in range(SCHOOL_TOKENS)) for _ in range(64)]
+    ids = torch.tensor([token for page in tokenizer(pages).input_ids for token in page])
+    optimizer = torch.optim.AdamW(model.parameters(), lr=5e-3)
+    for _ in range(SCHOOL_STEPS):
+        starts = [rng.randrange(len(ids) - SCHOOL_TOKENS) for _ in range(SCHOOL_ROWS)]
+        rows = torch.stack([ids[start : start + SCHOOL_TOKENS] for start in starts])
+        model(input_ids=rows, labels=rows).loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+    model.bfloat16().save_pretrained(folder)
 
 
 @contextmanager
