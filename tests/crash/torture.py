@@ -27,7 +27,7 @@ from tests.pipeline.living import Nightloom, copied_home, entry_of, until
 
 STAGES = ("waiting", "preparing", "training", "judging")
 LONGEST_SECONDS = 2.0  # from the beginning of a stage to the kill
-NOTES_A_ROUND = 40
+NOTES_A_ROUND = 10
 QUESTION = [{"role": "user", "content": "Where is the keeper?"}]
 
 
@@ -44,7 +44,7 @@ def torture(place: Nightloom, *, kills: int, seed: int) -> Toll:
     """Work and kill, in a home with notes whose service is stopped; it is stopped afterwards."""
     rng = random.Random(seed)
     toll = Toll(seed=seed)
-    place.configure(tiny.configuration(passes=4, checkpoint_minutes=0.1))
+    place.configure(tiny.configuration(passes=3, checkpoint_minutes=0.1))
     place.start()
     place.add_source(name="more")
     assert place.terminate() == 0
@@ -91,7 +91,7 @@ def _at_work(place: Nightloom, *, first_note: int) -> Iterator[threading.Thread]
     def write() -> None:
         for number in range(first_note, first_note + NOTES_A_ROUND):
             place.write(f"more-{number}.md", tiny.note(number))
-            if gone.wait(0.05):
+            if gone.wait(0.2):
                 return
 
     def train() -> None:
@@ -134,7 +134,7 @@ def _end_well(place: Nightloom, toll: Toll) -> None:
     notes = sum(1 for _ in place.notes.iterdir())
     assert place.admin.status()["documents"] >= notes, toll
     entry = entry_of(place.admin.run_night())
-    assert entry["state"] in ("done", "waiting"), (toll, entry["sentence"])
+    assert entry["state"] in ("done", "refused", "waiting"), (toll, entry["sentence"])
     assert place.ask("Where is the keeper?")
     until(lambda: place.admin.status()["state"] == "waiting")
     assert place.terminate() == 0
