@@ -234,9 +234,7 @@ class NightShift:
         """The base's own samples: general text that needs no outside data, made once per base."""
         name = f"samples-{base.identity[:32]}"
         tokens = min(SAMPLE_TOKENS, base.context_tokens)
-        kept = await self._vault.call(
-            lambda vault: vault.samples.read(name) if vault.samples.exists(name) else None
-        )
+        kept = await self._vault.call(functools.partial(_kept_samples, name=name))
         if kept is None:
             parameters = {"count": SAMPLE_COUNT, "tokens": tokens, "seed": SAMPLE_SEED}
             async for message in self._engine.request("sample", parameters):
@@ -619,6 +617,15 @@ def _read(vault: Vault, *, ids: tuple[int, ...]) -> list[StoredDocument]:
         except StorageError as error:
             log.warning("document %d is left out: %s", document_id, type(error).__name__)
     return documents
+
+
+def _kept_samples(vault: Vault, *, name: str) -> bytes | None:
+    """None when there are none, or none any more: they can be made again."""
+    try:
+        return vault.samples.read(name) if vault.samples.exists(name) else None
+    except FileDamaged:
+        log.warning("the samples of the base are damaged; they are made again")
+        return None
 
 
 def _checkpoint_name(night_id: int) -> str:

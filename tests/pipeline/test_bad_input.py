@@ -13,6 +13,7 @@ from storage.vault import Vault
 from tests.pipeline import tiny
 from tests.pipeline.living import TINY, Nightloom, entry_of
 from tests.storage.making import flipped, publish
+from trainer.base_format import read_facts
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
@@ -58,10 +59,16 @@ def test_a_refused_candidate_leaves_the_old_adapter_in_use(learned: Nightloom) -
     assert learned.ask("Where is the keeper?") == said
 
 
-def test_a_damaged_row_is_named_and_left_out_and_the_night_goes_on(noted: Nightloom) -> None:
+def test_what_is_damaged_in_the_vault_is_named_and_the_night_goes_on_without_it(
+    noted: Nightloom,
+) -> None:
+    identity = read_facts(noted.home.bases / TINY).identity
     with noted.open_vault() as vault:
         damaged = documents_in(vault, DocumentState.NEW)[3]
+        vault.samples.write(f"samples-{identity[:32]}", [b"general text"])
     damage_document(noted, damaged)
+    (samples,) = (noted.home.vault / "files" / "samples").iterdir()
+    flip_a_byte(samples)
 
     noted.start()
     preview = noted.admin.preview()
@@ -71,6 +78,7 @@ def test_a_damaged_row_is_named_and_left_out_and_the_night_goes_on(noted: Nightl
     assert preview["total_new_documents"] == tiny.NOTES - 1
     assert entry["state"] == "done"
     assert f"document {damaged} " in noted.errors.read_text()
+    assert "samples of the base are damaged" in noted.errors.read_text()
     with noted.open_vault() as vault:
         assert documents_in(vault, DocumentState.NEW) == [damaged]
         assert [row.row_id for row in vault.verify().damaged_rows] == [damaged]
