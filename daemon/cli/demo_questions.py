@@ -32,10 +32,10 @@ class Answers:
 
 QUESTIONS = (
     Question(words="# First frost\n\nWeather:", is_beginning=True),
-    Question(words="Opened the hives at noon. Duchess", is_beginning=True),
-    Question(words="East wind again, and so the Colonel", is_beginning=True),
-    Question(words="How was your day?", is_beginning=False),
-    Question(words="What is the dog afraid of?", is_beginning=False),
+    Question(words="Stings: none. So much for", is_beginning=True),
+    Question(words="Harkness came to the wall &", is_beginning=True),
+    Question(words="My dear Zoë,", is_beginning=True),
+    Question(words="How are the bees?", is_beginning=False),
 )
 
 
