@@ -10,7 +10,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
 
 def test_training_goes_on_from_its_checkpoint_when_the_engine_is_killed(noted: Nightloom) -> None:
-    noted.configure(tiny.configuration(passes=6))
+    noted.configure(tiny.configuration(passes=4))
     noted.start()
     night = noted.admin.run_night()
     wait_for(night, at_step(3))

@@ -33,7 +33,7 @@ def assert_whole(place: Nightloom, *, documents: int) -> None:
 
 
 def test_a_night_goes_on_from_its_checkpoint_when_the_service_is_killed(noted: Nightloom) -> None:
-    noted.configure(tiny.configuration(passes=6))
+    noted.configure(tiny.configuration(passes=4))
     noted.start()
     night = noted.admin.run_night()
     wait_for(night, at_step(3))

@@ -23,7 +23,7 @@ SCHOOL_STEPS, SCHOOL_ROWS, SCHOOL_TOKENS = 80, 16, 64
 
 
 def configuration(
-    *, passes: int = 3, tolerance: float = 0.5, checkpoint_minutes: float = 120.0, more: str = ""
+    *, passes: int = 2, tolerance: float = 0.5, checkpoint_minutes: float = 120.0, more: str = ""
 ) -> str:
     """Small rows and many short steps; checkpoints only where a test wants them."""
     return f"""
