@@ -119,7 +119,7 @@ def test_the_whole_story_ends_with_both_answers_and_the_figures(begin: Begin) ->
     assert "1,234 collected, 240 trained on" in said
     assert "fedcba987654" in said
     assert "training 2 min 20 s" in said
-    assert said.rstrip().endswith("come by themselves")
+    assert said.rstrip().endswith("when you have written more")
     assert nothing_is_left(demo)
 
 
