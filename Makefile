@@ -1,5 +1,6 @@
 # On a fresh Debian with Python 3.11 or later and make: `make demo` shows the whole story once,
 # `make test` runs the tests. Either makes .venv and installs into it first, when that is missing.
+# With a C compiler the package's kernels are built as well; without one it works, and is slower.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -14,7 +15,7 @@ setup: $(READY)
 
 # The stamp is made last, so that an interrupted installation is taken up again. setuptools comes
 # first, pinned like all the rest, and builds the package without an environment of its own.
-$(READY): pyproject.toml $(CONSTRAINTS)
+$(READY): pyproject.toml $(CONSTRAINTS) trainer/nf4.c
 	@command -v $(PYTHON) >/dev/null || \
 		{ echo "There is no $(PYTHON); install it with: apt-get install python3 python3-venv" >&2; exit 1; }
 	@$(PYTHON) packaging/preflight.py
@@ -39,4 +40,4 @@ lint: $(READY)
 check: lint test
 
 clean:
-	rm -rf $(VENV) build *.egg-info
+	rm -rf $(VENV) build *.egg-info trainer/_nf4.*

@@ -20,21 +20,19 @@ from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
-PACKAGES = ("daemon", "ipc", "storage", "trainer")
+from tests.building import COMPILER, LIBRARY, PACKAGES, PREFLIGHT, ROOT, build, fresh_clone
+
 TOP_LEVEL = {
     *(".ci", ".gitignore", "LICENSE", "Makefile", "README.md", "packaging", "pyproject.toml"),
     *("daemon", "storage", "trainer", "ipc", "tests"),
 }
 CONSTRAINTS = ("constraints.txt", "constraints-cuda.txt")
-BUILDING = """
-import sys
-from setuptools import build_meta
-getattr(build_meta, sys.argv[1])(sys.argv[2])
-"""
 
 project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 direct_lines = (*project["dependencies"], *project["optional-dependencies"]["dev"])
+with_compiler = pytest.mark.skipif(
+    not COMPILER, reason="no C compiler: apt-get install gcc libc6-dev"
+)
 unpinned: dict[str, Any] = runpy.run_path(str(ROOT / "packaging" / "unpinned.py"))
 normalised = unpinned["normalised"]
 
@@ -55,25 +53,7 @@ def pins(*names: str) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The project as a fresh clone has it, in a folder of its own: building writes beside it."""
-    place = tmp_path_factory.mktemp("source")
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
-        shutil.copy(ROOT / name, place)
-    for package in PACKAGES:
-        shutil.copytree(
-            ROOT / package, place / package, ignore=shutil.ignore_patterns("__pycache__")
-        )
-    return place
-
-
-def build(kind: str, source: Path, out: Path) -> Path:
-    subprocess.run(
-        [sys.executable, "-c", BUILDING, f"build_{kind}", str(out)],
-        cwd=source,
-        capture_output=True,
-        check=True,
-    )
-    (built,) = out.iterdir()
-    return built
+    return fresh_clone(tmp_path_factory.mktemp("source"))
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +66,7 @@ def wheel(source: Path, tmp_path_factory: pytest.TempPathFactory) -> set[str]:
 
 def files_below(folder: str) -> Iterator[str]:
     for path in sorted((ROOT / folder).rglob("*")):
-        if path.is_file() and path.suffix != ".pyc":
+        if path.is_file() and path.suffix not in (".pyc", ".so"):
             yield path.relative_to(ROOT).as_posix()
 
 
@@ -96,6 +76,11 @@ def test_the_wheel_holds_every_module_and_all_data(wheel: set[str]) -> None:
     assert {"trainer/bases/nightloom-16m/model.safetensors", "storage/README.md"} <= wanted
     assert any(name.startswith("daemon/demo_notes/") for name in wanted)
     assert wanted - wheel == set()
+
+
+@with_compiler
+def test_the_wheel_holds_the_library(wheel: set[str]) -> None:
+    assert len([name for name in wheel if LIBRARY.fullmatch(name)]) == 1
 
 
 def test_the_wheel_holds_nothing_else(wheel: set[str]) -> None:
@@ -111,7 +96,8 @@ def test_the_source_archive_can_be_built_from(source: Path, tmp_path: Path) -> N
         names = {name.partition("/")[2] for name in archive.getnames()}
 
     wanted = {name for package in PACKAGES for name in files_below(package)}
-    assert wanted | {"pyproject.toml", "README.md", "LICENSE"} <= names
+    assert wanted | {"pyproject.toml", "README.md", "LICENSE", "trainer/nf4.c"} <= names
+    assert [name for name in names if name.endswith(".so")] == []
 
 
 def test_nothing_new_stands_at_the_top() -> None:
@@ -210,14 +196,24 @@ def test_a_python_without_virtual_environments_is_told_what_to_install(
     assert len(done.stderr.splitlines()) == 1
 
 
+@with_compiler
 def test_a_python_that_has_all_passes_in_silence() -> None:
     done = run_preflight()
 
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
+def test_setup_hints_at_a_compiler_that_is_missing_and_goes_on() -> None:
+    done = run_preflight(CC="/bin/false")
+
+    assert done.returncode == 0
+    assert len(done.stderr.splitlines()) == 1
+    assert "apt-get install gcc libc6-dev" in done.stderr
+    assert run_preflight(CC="no-such-compiler").stderr == done.stderr
+
+
 def test_an_old_python_is_named() -> None:
-    complaint = runpy.run_path(str(ROOT / "packaging" / "preflight.py"))["complaint"]
+    complaint = runpy.run_path(str(PREFLIGHT))["complaint"]
 
     assert "this is 3.9" in complaint((3, 9, 2), lambda _name: True)
     assert complaint((3, 11, 0), lambda _name: True) is None
@@ -225,7 +221,7 @@ def test_an_old_python_is_named() -> None:
 
 def run_preflight(**more: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
-        [sys.executable, str(ROOT / "packaging" / "preflight.py")],
+        [sys.executable, str(PREFLIGHT)],
         env={**os.environ, **more},
         capture_output=True,
         text=True,
@@ -239,7 +235,9 @@ def test_make_says_one_sentence_when_there_is_no_python(tmp_path: Path) -> None:
         pytest.skip("make is not installed")
     shutil.copy(ROOT / "Makefile", tmp_path)
     shutil.copytree(ROOT / "packaging", tmp_path / "packaging")
-    (tmp_path / "pyproject.toml").touch()
+    (tmp_path / "trainer").mkdir()
+    for name in ("pyproject.toml", "trainer/nf4.c"):
+        (tmp_path / name).touch()
 
     done = subprocess.run(
         [make, "--no-print-directory", "test", "PYTHON=no-such-python"],

@@ -11,12 +11,16 @@
     │   ├── UnsupportedTokenizer     its tokens cannot be turned into bytes
     │   ├── BaseWantsCode            it asks to run code of its own
     │   ├── PickleWeights            its weights are in a format that can run code
+    │   ├── AlreadyQuantised         its weights are not the full-precision ones
     │   └── DiskFull                 no room for the 4-bit file
     ├── AdapterError
     │   ├── AdapterDamaged
     │   ├── AdapterMismatch
     │   └── AdapterUnknown
     ├── CheckpointDamaged
+    ├── PlanError                    a night that cannot be done on this base or machine
+    │   ├── RankTooLarge
+    │   └── BudgetTooSmall
     └── GenerationError
         ├── PromptTooLong
         ├── PromptEmpty
@@ -73,6 +77,10 @@ class PickleWeights(BaseError):
     """The base's weights are in a format that can run code ({}); only safetensors are read."""
 
 
+class AlreadyQuantised(BaseError):
+    """The weights are quantised already (method {}); name the model in full precision."""
+
+
 class DiskFull(BaseError):
     """The 4-bit base needs {} bytes of disk and only {} are free."""
 
@@ -95,6 +103,27 @@ class AdapterUnknown(AdapterError):
 
 class CheckpointDamaged(TrainerError):
     """The checkpoint is damaged; the night starts again from its beginning."""
+
+
+class PlanError(TrainerError):
+    """The night cannot be planned: {}."""
+
+
+class RankTooLarge(PlanError):
+    """The adapter's rank is {}, and the smallest layer of this base allows at most {}; set `rank`
+    under [night] in config.toml to that or less."""
+
+
+class BudgetTooSmall(PlanError):
+    """Training on this base takes at least {} of memory, and {} may be used: {}."""
+
+    def __init__(self, least_bytes: int, budget_bytes: int, way_out: str) -> None:
+        self.least_bytes, self.budget_bytes, self.way_out = least_bytes, budget_bytes, way_out
+        super().__init__(_gigabytes(least_bytes), _gigabytes(budget_bytes), way_out)
+
+
+def _gigabytes(size: int) -> str:
+    return f"{size / 1e9:.2f} GB"
 
 
 class GenerationError(TrainerError):

@@ -1,0 +1,999 @@
+/* NF4 matrices on the CPU: 4-bit codes to numbers, and times a few rows without a copy in between.
+
+   Plain C, called through ctypes by nf4.py, which says what is stored how. Each instruction set
+   gives three functions (constants of blocks, codes to numbers, dot products); everything else is
+   shared. Numbers out of codes are the same bits on every path: a table value times its block's
+   constant in fp32, rounded to nearest even for bf16. Products must not be fused with sums
+   (-ffp-contract=off), since bitsandbytes rounds between them. */
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#if defined(__x86_64__) && defined(__GNUC__)
+#define NF4_X86 1
+#include <immintrin.h>
+#elif defined(__aarch64__)
+#define NF4_NEON 1
+#include <arm_neon.h>
+#endif
+
+#define EXPORT __attribute__((visibility("default")))
+#define ABI 3              /* counts changes of what stands under EXPORT */
+#define BLOCK 64           /* weights per constant */
+#define NESTED_BLOCK 256   /* constants per constant of the second quantization */
+#define CHUNK 4096         /* weights decoded at a time: their numbers stay in L1 */
+#define MOST_ROWS 16       /* of x in one call of nf4_matmul */
+#define LANES 16           /* partial sums of a dot product, on every path */
+#define MOST_RANK 128      /* of an adapter in nf4_matmul */
+#define KEYS 128           /* of a row that nf4_attend takes at a time */
+#define MOST_SIZE 256      /* of a head in nf4_attend */
+#define AHEAD 2048         /* bytes of codes prefetched before they are needed */
+#define STREAM_BYTES (8u << 20) /* results larger than this bypass the caches */
+
+typedef struct {
+    const uint8_t *codes;   /* two a byte, the first in the high bits */
+    const float *values;    /* (16) what the codes stand for */
+    const float *absmax;    /* constants of blocks, or NULL where they are quantised: */
+    const uint8_t *absmax8; /*   one code per block, */
+    const float *nested_values; /* (256) what these stand for, */
+    const float *nested_absmax; /* the scale of 256 of them, */
+    float nested_offset;    /*   and what is added to each */
+} nf4_weights;
+
+/* A LoRA adapter beside the matrix. */
+typedef struct {
+    const void *a; /* (rank, in_features) of x's dtype */
+    const float *b; /* (out_features, padded) scaled, zeros behind the rank */
+    int rank, padded; /* padded: the rank up to a multiple of LANES, at most MOST_RANK */
+} nf4_adapter;
+
+enum { BF16 = 0, FP32 = 1 };
+
+/* ---------------------------------------------------------------------------- portable C */
+
+static uint16_t to_bf16(float number) {
+    uint32_t bits;
+    memcpy(&bits, &number, 4);
+    return (uint16_t)((bits + 0x7FFFu + ((bits >> 16) & 1u)) >> 16);
+}
+
+static float from_bf16(uint16_t half) {
+    uint32_t bits = (uint32_t)half << 16;
+    float number;
+    memcpy(&number, &bits, 4);
+    return number;
+}
+
+/* The constants of `count` blocks from block `first` on. */
+static void constants_c(const nf4_weights *w, int64_t first, int64_t count, float *out) {
+    if (w->absmax) {
+        memcpy(out, w->absmax + first, (size_t)count * sizeof(float));
+        return;
+    }
+    for (int64_t i = 0; i < count; i++) {
+        float scaled = w->nested_values[w->absmax8[first + i]]
+                       * w->nested_absmax[(first + i) / NESTED_BLOCK];
+        out[i] = scaled + w->nested_offset;
+    }
+}
+
+static void decode_bf16_c(const uint8_t *codes, const float *values, const float *constants,
+                          int64_t count, uint16_t *out, int stream) {
+    (void)stream;
+    for (int64_t at = 0; at < count; at += BLOCK) {
+        uint16_t table[16];
+        for (int i = 0; i < 16; i++) table[i] = to_bf16(values[i] * constants[at / BLOCK]);
+        int64_t end = count - at < BLOCK ? count - at : BLOCK;
+        for (int64_t i = 0; i < end; i++) {
+            uint8_t pair = codes[(at + i) / 2];
+            out[at + i] = table[(i & 1) ? pair & 15 : pair >> 4];
+        }
+    }
+}
+
+static void decode_fp32_c(const uint8_t *codes, const float *values, const float *constants,
+                          int64_t count, float *out, int stream) {
+    (void)stream;
+    for (int64_t at = 0; at < count; at += BLOCK) {
+        float table[16];
+        for (int i = 0; i < 16; i++) table[i] = values[i] * constants[at / BLOCK];
+        int64_t end = count - at < BLOCK ? count - at : BLOCK;
+        for (int64_t i = 0; i < end; i++) {
+            uint8_t pair = codes[(at + i) / 2];
+            out[at + i] = table[(i & 1) ? pair & 15 : pair >> 4];
+        }
+    }
+}
+
+/* Dot products of `count` weights (a multiple of BLOCK) with each of `rows` rows of x, `stride`
+   apart, added to LANES partial sums per row. No row's sums depend on the others. */
+static void dot_bf16_c(const uint16_t *weights, const uint16_t *x, int64_t stride, int rows,
+                       int64_t count, float *sums) {
+    for (int row = 0; row < rows; row++)
+        for (int64_t i = 0; i < count; i++)
+            sums[row * LANES + i % LANES]
+                += from_bf16(weights[i]) * from_bf16(x[row * stride + i]);
+}
+
+static void dot_fp32_c(const float *weights, const float *x, int64_t stride, int rows,
+                       int64_t count, float *sums) {
+    for (int row = 0; row < rows; row++)
+        for (int64_t i = 0; i < count; i++)
+            sums[row * LANES + i % LANES] += weights[i] * x[row * stride + i];
+}
+
+/* ---------------------------------------------------------------------------- AVX2 */
+
+#ifdef NF4_X86
+#define AVX2 __attribute__((target("avx2,fma")))
+
+AVX2 static void constants_avx2(const nf4_weights *w, int64_t first, int64_t count, float *out) {
+    int64_t i = 0;
+    if (!w->absmax)
+        for (; i + 8 <= count; i += 8) {
+            if ((first + i) % NESTED_BLOCK > NESTED_BLOCK - 8) { /* two scales: one by one */
+                constants_c(w, first + i, 8, out + i);
+                continue;
+            }
+            __m128i codes = _mm_loadl_epi64((const __m128i *)(w->absmax8 + first + i));
+            __m256 number = _mm256_i32gather_ps(w->nested_values, _mm256_cvtepu8_epi32(codes), 4);
+            __m256 scale = _mm256_set1_ps(w->nested_absmax[(first + i) / NESTED_BLOCK]);
+            __m256 scaled = _mm256_mul_ps(number, scale);
+            _mm256_storeu_ps(out + i, _mm256_add_ps(scaled, _mm256_set1_ps(w->nested_offset)));
+        }
+    constants_c(w, first + i, count - i, out + i);
+}
+
+/* The high halves of fp32 numbers rounded to bf16, as the low bytes and the high bytes of 16. */
+AVX2 static __m256i rounded_avx2(__m256 numbers) {
+    __m256i bits = _mm256_castps_si256(numbers);
+    __m256i odd = _mm256_and_si256(_mm256_srli_epi32(bits, 16), _mm256_set1_epi32(1));
+    __m256i half = _mm256_add_epi32(odd, _mm256_set1_epi32(0x7FFF));
+    return _mm256_srli_epi32(_mm256_add_epi32(bits, half), 16);
+}
+
+AVX2 static void decode_bf16_avx2(const uint8_t *codes, const float *values,
+                                  const float *constants, int64_t count, uint16_t *out,
+                                  int stream) {
+    int64_t whole = count - count % BLOCK;
+    __m256 first = _mm256_loadu_ps(values), last = _mm256_loadu_ps(values + 8);
+    __m128i nibble = _mm_set1_epi8(15), low_byte = _mm_set1_epi16(255);
+    for (int64_t at = 0; at < whole; at += BLOCK) {
+        __m256 constant = _mm256_set1_ps(constants[at / BLOCK]);
+        __m256i a = rounded_avx2(_mm256_mul_ps(first, constant));
+        __m256i b = rounded_avx2(_mm256_mul_ps(last, constant));
+        __m256i words = _mm256_permute4x64_epi64(_mm256_packus_epi32(a, b), 0xD8);
+        __m128i w0 = _mm256_castsi256_si128(words), w1 = _mm256_extracti128_si256(words, 1);
+        __m128i low = _mm_packus_epi16(_mm_and_si128(w0, low_byte), _mm_and_si128(w1, low_byte));
+        __m128i high = _mm_packus_epi16(_mm_srli_epi16(w0, 8), _mm_srli_epi16(w1, 8));
+        const uint8_t *from = codes + at / 2;
+        _mm_prefetch((const char *)(from + AHEAD), _MM_HINT_T0);
+        for (int part = 0; part < 2; part++) {
+            __m128i pairs = _mm_loadu_si128((const __m128i *)(from + 16 * part));
+            __m128i even = _mm_and_si128(_mm_srli_epi16(pairs, 4), nibble);
+            __m128i odd = _mm_and_si128(pairs, nibble);
+            __m128i index0 = _mm_unpacklo_epi8(even, odd), index1 = _mm_unpackhi_epi8(even, odd);
+            __m128i *to = (__m128i *)(out + at + 32 * part);
+            for (int half = 0; half < 2; half++) {
+                __m128i index = half ? index1 : index0;
+                __m128i lows = _mm_shuffle_epi8(low, index), highs = _mm_shuffle_epi8(high, index);
+                __m128i r0 = _mm_unpacklo_epi8(lows, highs), r1 = _mm_unpackhi_epi8(lows, highs);
+                if (stream) {
+                    _mm_stream_si128(to + 2 * half, r0);
+                    _mm_stream_si128(to + 2 * half + 1, r1);
+                } else {
+                    _mm_storeu_si128(to + 2 * half, r0);
+                    _mm_storeu_si128(to + 2 * half + 1, r1);
+                }
+            }
+        }
+    }
+    if (stream) _mm_sfence();
+    decode_bf16_c(codes + whole / 2, values, constants + whole / BLOCK, count - whole, out + whole,
+                  0);
+}
+
+AVX2 static void decode_fp32_avx2(const uint8_t *codes, const float *values,
+                                  const float *constants, int64_t count, float *out, int stream) {
+    int64_t whole = count - count % BLOCK;
+    __m256 first = _mm256_loadu_ps(values), last = _mm256_loadu_ps(values + 8);
+    for (int64_t at = 0; at < whole; at += BLOCK) {
+        __m256 constant = _mm256_set1_ps(constants[at / BLOCK]);
+        __m256 a = _mm256_mul_ps(first, constant), b = _mm256_mul_ps(last, constant);
+        for (int64_t i = at; i < at + BLOCK; i += 8) {
+            int32_t four;
+            memcpy(&four, codes + i / 2, 4);
+            /* bytes to dwords, high nibble first: the nibbles of 4 bytes in the order 1 0 3 2 ... */
+            __m256i nibbles = _mm256_srlv_epi32(_mm256_set1_epi32(four),
+                                                _mm256_setr_epi32(4, 0, 12, 8, 20, 16, 28, 24));
+            __m256i upper = _mm256_slli_epi32(nibbles, 28); /* bit 3 becomes the sign */
+            __m256 found = _mm256_blendv_ps(_mm256_permutevar8x32_ps(a, nibbles),
+                                            _mm256_permutevar8x32_ps(b, nibbles),
+                                            _mm256_castsi256_ps(upper));
+            if (stream) _mm256_stream_ps(out + i, found);
+            else _mm256_storeu_ps(out + i, found);
+        }
+    }
+    if (stream) _mm_sfence();
+    decode_fp32_c(codes + whole / 2, values, constants + whole / BLOCK, count - whole, out + whole,
+                  0);
+}
+
+AVX2 static void dot_bf16_avx2(const uint16_t *weights, const uint16_t *x, int64_t stride,
+                               int rows, int64_t count, float *sums) {
+    __m256i high = _mm256_set1_epi32((int)0xFFFF0000u);
+    for (int row = 0; row < rows; row++) {
+        const uint16_t *of_row = x + row * stride;
+        __m256 even = _mm256_loadu_ps(sums + row * LANES);
+        __m256 odd = _mm256_loadu_ps(sums + row * LANES + 8);
+        for (int64_t i = 0; i < count; i += 16) {
+            __m256i w = _mm256_loadu_si256((const __m256i *)(weights + i));
+            __m256i v = _mm256_loadu_si256((const __m256i *)(of_row + i));
+            even = _mm256_fmadd_ps(_mm256_castsi256_ps(_mm256_slli_epi32(w, 16)),
+                                   _mm256_castsi256_ps(_mm256_slli_epi32(v, 16)), even);
+            odd = _mm256_fmadd_ps(_mm256_castsi256_ps(_mm256_and_si256(w, high)),
+                                  _mm256_castsi256_ps(_mm256_and_si256(v, high)), odd);
+        }
+        _mm256_storeu_ps(sums + row * LANES, even);
+        _mm256_storeu_ps(sums + row * LANES + 8, odd);
+    }
+}
+
+AVX2 static void dot_fp32_avx2(const float *weights, const float *x, int64_t stride, int rows,
+                               int64_t count, float *sums) {
+    for (int row = 0; row < rows; row++) {
+        const float *of_row = x + row * stride;
+        __m256 a = _mm256_loadu_ps(sums + row * LANES);
+        __m256 b = _mm256_loadu_ps(sums + row * LANES + 8);
+        for (int64_t i = 0; i < count; i += 16) {
+            a = _mm256_fmadd_ps(_mm256_loadu_ps(weights + i), _mm256_loadu_ps(of_row + i), a);
+            b = _mm256_fmadd_ps(_mm256_loadu_ps(weights + i + 8), _mm256_loadu_ps(of_row + i + 8),
+                                b);
+        }
+        _mm256_storeu_ps(sums + row * LANES, a);
+        _mm256_storeu_ps(sums + row * LANES + 8, b);
+    }
+}
+
+/* ---------------------------------------------------------------------------- AVX-512 */
+
+#define AVX512 __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx2,fma")))
+#define AVX512BF16 \
+    __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,avx2,fma")))
+
+AVX512 static void constants_avx512(const nf4_weights *w, int64_t first, int64_t count,
+                                    float *out) {
+    int64_t i = 0;
+    if (!w->absmax)
+        for (; i + 16 <= count; i += 16) {
+            if ((first + i) % NESTED_BLOCK > NESTED_BLOCK - 16) {
+                constants_avx2(w, first + i, 16, out + i);
+                continue;
+            }
+            __m128i codes = _mm_loadu_si128((const __m128i *)(w->absmax8 + first + i));
+            __m512 number = _mm512_i32gather_ps(_mm512_cvtepu8_epi32(codes), w->nested_values, 4);
+            __m512 scale = _mm512_set1_ps(w->nested_absmax[(first + i) / NESTED_BLOCK]);
+            __m512 scaled = _mm512_mul_ps(number, scale);
+            _mm512_storeu_ps(out + i, _mm512_add_ps(scaled, _mm512_set1_ps(w->nested_offset)));
+        }
+    constants_avx2(w, first + i, count - i, out + i);
+}
+
+AVX512 static void decode_bf16_avx512(const uint8_t *codes, const float *values,
+                                      const float *constants, int64_t count, uint16_t *out,
+                                      int stream) {
+    int64_t whole = count - count % BLOCK;
+    __m512 numbers = _mm512_loadu_ps(values);
+    __m512i one = _mm512_set1_epi32(1), half = _mm512_set1_epi32(0x7FFF);
+    for (int64_t at = 0; at < whole; at += BLOCK) {
+        __m512 scaled = _mm512_mul_ps(numbers, _mm512_set1_ps(constants[at / BLOCK]));
+        __m512i bits = _mm512_castps_si512(scaled);
+        __m512i odd = _mm512_and_si512(_mm512_srli_epi32(bits, 16), one);
+        __m512i rounded = _mm512_srli_epi32(_mm512_add_epi32(bits, _mm512_add_epi32(odd, half)),
+                                            16);
+        /* twice the same 16 words: the fifth bit of an index then does not matter */
+        __m512i table = _mm512_broadcast_i64x4(_mm512_cvtepi32_epi16(rounded));
+        const uint8_t *from = codes + at / 2;
+        _mm_prefetch((const char *)(from + AHEAD), _MM_HINT_T0);
+        for (int part = 0; part < 2; part++) {
+            __m128i pairs = _mm_loadu_si128((const __m128i *)(from + 16 * part));
+            __m512i wide = _mm512_cvtepu8_epi32(pairs);
+            __m512i index = _mm512_or_si512(_mm512_srli_epi32(wide, 4),
+                                            _mm512_slli_epi32(wide, 16));
+            __m512i found = _mm512_permutexvar_epi16(index, table);
+            __m512i *to = (__m512i *)(out + at + 32 * part);
+            if (stream) _mm512_stream_si512(to, found);
+            else _mm512_storeu_si512(to, found);
+        }
+    }
+    if (stream) _mm_sfence();
+    decode_bf16_c(codes + whole / 2, values, constants + whole / BLOCK, count - whole, out + whole,
+                  0);
+}
+
+AVX512 static void decode_fp32_avx512(const uint8_t *codes, const float *values,
+                                      const float *constants, int64_t count, float *out,
+                                      int stream) {
+    int64_t whole = count - count % BLOCK;
+    __m512 numbers = _mm512_loadu_ps(values);
+    __m512i shifts = _mm512_set1_epi64((4ll << 0) | (0ll << 32));
+    for (int64_t at = 0; at < whole; at += BLOCK) {
+        __m512 table = _mm512_mul_ps(numbers, _mm512_set1_ps(constants[at / BLOCK]));
+        for (int64_t i = at; i < at + BLOCK; i += 16) {
+            int64_t eight;
+            memcpy(&eight, codes + i / 2, 8);
+            __m512i wide = _mm512_cvtepu8_epi64(_mm_cvtsi64_si128(eight)); /* a byte a qword */
+            __m512i both = _mm512_or_si512(wide, _mm512_slli_epi64(wide, 32));
+            __m512i index = _mm512_srlv_epi32(both, shifts); /* only four bits of it count */
+            __m512 found = _mm512_permutexvar_ps(index, table);
+            if (stream) _mm512_stream_ps(out + i, found);
+            else _mm512_storeu_ps(out + i, found);
+        }
+    }
+    if (stream) _mm_sfence();
+    decode_fp32_c(codes + whole / 2, values, constants + whole / BLOCK, count - whole, out + whole,
+                  0);
+}
+
+AVX512 static void dot_fp32_avx512(const float *weights, const float *x, int64_t stride, int rows,
+                                   int64_t count, float *sums) {
+    for (int row = 0; row < rows; row++) {
+        const float *of_row = x + row * stride;
+        __m512 sum = _mm512_loadu_ps(sums + row * LANES);
+        for (int64_t i = 0; i < count; i += 16)
+            sum = _mm512_fmadd_ps(_mm512_loadu_ps(weights + i), _mm512_loadu_ps(of_row + i), sum);
+        _mm512_storeu_ps(sums + row * LANES, sum);
+    }
+}
+
+/* bf16 without instructions for it: even and odd places are widened to fp32. Two sums, joined at
+   the end of a chunk, so that an addition need not wait for the one before. */
+AVX512 static void dot_bf16_avx512(const uint16_t *weights, const uint16_t *x, int64_t stride,
+                                   int rows, int64_t count, float *sums) {
+    __m512i high = _mm512_set1_epi32((int)0xFFFF0000u);
+    for (int row = 0; row < rows; row++) {
+        const uint16_t *of_row = x + row * stride;
+        __m512 even = _mm512_loadu_ps(sums + row * LANES), odd = _mm512_setzero_ps();
+        for (int64_t i = 0; i < count; i += 32) {
+            __m512i w = _mm512_loadu_si512(weights + i), v = _mm512_loadu_si512(of_row + i);
+            even = _mm512_fmadd_ps(_mm512_castsi512_ps(_mm512_slli_epi32(w, 16)),
+                                   _mm512_castsi512_ps(_mm512_slli_epi32(v, 16)), even);
+            odd = _mm512_fmadd_ps(_mm512_castsi512_ps(_mm512_and_si512(w, high)),
+                                  _mm512_castsi512_ps(_mm512_and_si512(v, high)), odd);
+        }
+        _mm512_storeu_ps(sums + row * LANES, _mm512_add_ps(even, odd));
+    }
+}
+
+/* With instructions for bf16 no number is stored in between. A pair of codes is one byte, widened to
+   a word: its low bits, the odd code, index a table of 2 * 16 words as they are (the fifth bit does
+   not matter), and shifted by 4 the even one. So 64 codes give their 32 even and their 32 odd
+   weights, and x has to lie like that as well: block after block, in each all rows. */
+AVX512 static void arrange_avx512bf16(const uint16_t *x, int rows, int64_t count, uint16_t *out) {
+    for (int64_t at = 0; at < count; at += BLOCK)
+        for (int row = 0; row < rows; row++, out += BLOCK) {
+            __m512i low = _mm512_loadu_si512(x + row * count + at);
+            __m512i high = _mm512_loadu_si512(x + row * count + at + 32);
+            __m256i even0 = _mm512_cvtepi32_epi16(low), even1 = _mm512_cvtepi32_epi16(high);
+            __m256i odd0 = _mm512_cvtepi32_epi16(_mm512_srli_epi32(low, 16));
+            __m256i odd1 = _mm512_cvtepi32_epi16(_mm512_srli_epi32(high, 16));
+            __m512i even = _mm512_inserti64x4(_mm512_castsi256_si512(even0), even1, 1);
+            __m512i odd = _mm512_inserti64x4(_mm512_castsi256_si512(odd0), odd1, 1);
+            _mm512_storeu_si512(out, even);
+            _mm512_storeu_si512(out + 32, odd);
+        }
+}
+
+#define MULTIPLY_ROWS(ROWS)                                                                    \
+    AVX512BF16 static void multiply_x##ROWS(const uint8_t *codes, const float *values,         \
+                                            const float *constants, int64_t count,             \
+                                            const uint16_t *x, int all_rows, float *sums) {    \
+        __m512 even[ROWS], odd[ROWS], numbers = _mm512_loadu_ps(values);                       \
+        for (int r = 0; r < ROWS; r++) {                                                       \
+            even[r] = _mm512_loadu_ps(sums + r * LANES);                                       \
+            odd[r] = _mm512_setzero_ps();                                                      \
+        }                                                                                      \
+        for (int64_t at = 0; at < count; at += BLOCK) {                                        \
+            __m512 scaled = _mm512_mul_ps(numbers, _mm512_set1_ps(constants[at / BLOCK]));     \
+            __m512i table = _mm512_broadcast_i64x4((__m256i)_mm512_cvtneps_pbh(scaled));       \
+            const uint8_t *from = codes + at / 2;                                              \
+            _mm_prefetch((const char *)(from + AHEAD), _MM_HINT_T0);                           \
+            __m512i pairs = _mm512_cvtepu8_epi16(_mm256_loadu_si256((const __m256i *)from));   \
+            __m512bh w0 = (__m512bh)_mm512_permutexvar_epi16(_mm512_srli_epi16(pairs, 4),      \
+                                                             table);                           \
+            __m512bh w1 = (__m512bh)_mm512_permutexvar_epi16(pairs, table);                    \
+            const uint16_t *block = x + at * all_rows;                                         \
+            for (int r = 0; r < ROWS; r++, block += BLOCK) {                                   \
+                even[r] = _mm512_dpbf16_ps(even[r], w0, (__m512bh)_mm512_loadu_si512(block));  \
+                odd[r] = _mm512_dpbf16_ps(odd[r], w1,                                          \
+                                          (__m512bh)_mm512_loadu_si512(block + 32));           \
+            }                                                                                  \
+        }                                                                                      \
+        for (int r = 0; r < ROWS; r++)                                                         \
+            _mm512_storeu_ps(sums + r * LANES, _mm512_add_ps(even[r], odd[r]));                \
+    }
+MULTIPLY_ROWS(1)
+MULTIPLY_ROWS(2)
+MULTIPLY_ROWS(4)
+MULTIPLY_ROWS(8)
+
+static void multiply_avx512bf16(const uint8_t *codes, const float *values, const float *constants,
+                                int64_t count, const uint16_t *x, int rows, float *sums) {
+    int done = 0;
+#define TAKE(ROWS)                                                                             \
+    for (; done + ROWS <= rows; done += ROWS)                                                  \
+        multiply_x##ROWS(codes, values, constants, count, x + done * BLOCK, rows,              \
+                         sums + done * LANES);
+    TAKE(8) TAKE(4) TAKE(2) TAKE(1)
+}
+#endif
+
+/* ---------------------------------------------------------------------------- NEON */
+
+#ifdef NF4_NEON
+static void decode_bf16_neon(const uint8_t *codes, const float *values, const float *constants,
+                             int64_t count, uint16_t *out, int stream) {
+    (void)stream;
+    int64_t whole = count - count % BLOCK;
+    for (int64_t at = 0; at < whole; at += BLOCK) {
+        uint16_t words[16];
+        for (int i = 0; i < 16; i++) words[i] = to_bf16(values[i] * constants[at / BLOCK]);
+        uint8x16x2_t table = vld2q_u8((const uint8_t *)words); /* low bytes, high bytes */
+        const uint8_t *from = codes + at / 2;
+        __builtin_prefetch(from + AHEAD);
+        for (int part = 0; part < 2; part++) {
+            uint8x16_t pairs = vld1q_u8(from + 16 * part);
+            uint8x16x2_t index = vzipq_u8(vshrq_n_u8(pairs, 4), vandq_u8(pairs, vdupq_n_u8(15)));
+            for (int half = 0; half < 2; half++) {
+                uint8x16x2_t found = {{vqtbl1q_u8(table.val[0], index.val[half]),
+                                       vqtbl1q_u8(table.val[1], index.val[half])}};
+                vst2q_u8((uint8_t *)(out + at + 32 * part + 16 * half), found);
+            }
+        }
+    }
+    decode_bf16_c(codes + whole / 2, values, constants + whole / BLOCK, count - whole, out + whole,
+                  0);
+}
+
+static void dot_bf16_neon(const uint16_t *weights, const uint16_t *x, int64_t stride, int rows,
+                          int64_t count, float *sums) {
+    for (int row = 0; row < rows; row++) {
+        const uint16_t *of_row = x + row * stride;
+        float32x4_t sum[4];
+        for (int k = 0; k < 4; k++) sum[k] = vld1q_f32(sums + row * LANES + 4 * k);
+        for (int64_t i = 0; i < count; i += 16)
+            for (int k = 0; k < 4; k++) {
+                uint32x4_t w = vshll_n_u16(vld1_u16(weights + i + 4 * k), 16);
+                uint32x4_t v = vshll_n_u16(vld1_u16(of_row + i + 4 * k), 16);
+                sum[k] = vfmaq_f32(sum[k], vreinterpretq_f32_u32(w), vreinterpretq_f32_u32(v));
+            }
+        for (int k = 0; k < 4; k++) vst1q_f32(sums + row * LANES + 4 * k, sum[k]);
+    }
+}
+
+static void dot_fp32_neon(const float *weights, const float *x, int64_t stride, int rows,
+                          int64_t count, float *sums) {
+    for (int row = 0; row < rows; row++) {
+        const float *of_row = x + row * stride;
+        float32x4_t sum[4];
+        for (int k = 0; k < 4; k++) sum[k] = vld1q_f32(sums + row * LANES + 4 * k);
+        for (int64_t i = 0; i < count; i += 16)
+            for (int k = 0; k < 4; k++)
+                sum[k] = vfmaq_f32(sum[k], vld1q_f32(weights + i + 4 * k),
+                                   vld1q_f32(of_row + i + 4 * k));
+        for (int k = 0; k < 4; k++) vst1q_f32(sums + row * LANES + 4 * k, sum[k]);
+    }
+}
+#endif
+
+/* ---------------------------------------------------------------------------- choice of a path */
+
+typedef struct {
+    const char *name;
+    void (*constants)(const nf4_weights *, int64_t, int64_t, float *);
+    void (*decode_bf16)(const uint8_t *, const float *, const float *, int64_t, uint16_t *, int);
+    void (*decode_fp32)(const uint8_t *, const float *, const float *, int64_t, float *, int);
+    void (*dot_bf16)(const uint16_t *, const uint16_t *, int64_t, int, int64_t, float *);
+    void (*dot_fp32)(const float *, const float *, int64_t, int, int64_t, float *);
+    /* decode_bf16 and dot_bf16 in one, on x as `arrange` lays it out; or NULL */
+    void (*arrange)(const uint16_t *, int, int64_t, uint16_t *);
+    void (*multiply)(const uint8_t *, const float *, const float *, int64_t, const uint16_t *, int,
+                     float *);
+} path;
+
+static const path PATHS[] = { /* the best first */
+#ifdef NF4_X86
+    {"avx512bf16", constants_avx512, decode_bf16_avx512, decode_fp32_avx512, dot_bf16_avx512,
+     dot_fp32_avx512, arrange_avx512bf16, multiply_avx512bf16},
+    {"avx512", constants_avx512, decode_bf16_avx512, decode_fp32_avx512, dot_bf16_avx512,
+     dot_fp32_avx512, NULL, NULL},
+    {"avx2", constants_avx2, decode_bf16_avx2, decode_fp32_avx2, dot_bf16_avx2, dot_fp32_avx2,
+     NULL, NULL},
+#endif
+#ifdef NF4_NEON
+    {"neon", constants_c, decode_bf16_neon, decode_fp32_c, dot_bf16_neon, dot_fp32_neon, NULL, NULL},
+#endif
+    {"portable", constants_c, decode_bf16_c, decode_fp32_c, dot_bf16_c, dot_fp32_c, NULL, NULL},
+};
+#define PATH_COUNT ((int)(sizeof PATHS / sizeof *PATHS))
+
+static _Atomic(const path *) chosen;
+
+static int runs_here(const path *one) {
+#ifdef NF4_X86
+    int avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    int avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw")
+                 && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
+    if (!strcmp(one->name, "avx512bf16")) return avx512 && __builtin_cpu_supports("avx512bf16");
+    if (!strcmp(one->name, "avx512")) return avx512;
+    if (!strcmp(one->name, "avx2")) return avx2;
+#endif
+    (void)one;
+    return 1;
+}
+
+static const path *current_path(void) {
+    const path *one = atomic_load(&chosen);
+    if (one) return one;
+    one = PATHS;
+    while (!runs_here(one)) one++; /* the last always does */
+    atomic_store(&chosen, one);
+    return one;
+}
+
+EXPORT int nf4_abi(void) { return ABI; }
+
+/* The name of path `number`, 0 the best; NULL when there are no more, "" when it cannot run here. */
+EXPORT const char *nf4_path(int number) {
+    if (number < 0 || number >= PATH_COUNT) return NULL;
+    return runs_here(&PATHS[number]) ? PATHS[number].name : "";
+}
+
+EXPORT const char *nf4_current_path(void) { return current_path()->name; }
+
+/* Take another path, for tests and benchmarks; returns whether it runs here. */
+EXPORT int nf4_use_path(const char *name) {
+    for (int i = 0; i < PATH_COUNT; i++)
+        if (!strcmp(PATHS[i].name, name) && runs_here(&PATHS[i])) {
+            atomic_store(&chosen, &PATHS[i]);
+            return 1;
+        }
+    return 0;
+}
+
+/* ---------------------------------------------------------------------------- threads */
+
+typedef void (*unit_of_work)(const void *job, int64_t unit);
+
+#define MOST_THREADS 64
+#define SPINS 2000 /* looks for the next job before a thread sleeps: some microseconds */
+
+static struct {
+    pthread_mutex_t caller; /* one job at a time; a second caller works alone */
+    pthread_mutex_t lock;
+    pthread_cond_t begun, ended;
+    int threads;            /* helpers that were started */
+    unit_of_work work;      /* NULL when there is no job */
+    const void *job;
+    int64_t units;
+    int wanted, inside;     /* helpers that may join, and that have */
+    _Atomic int64_t next;
+    atomic_uint generation; /* counts jobs */
+} pool = {.caller = PTHREAD_MUTEX_INITIALIZER, .lock = PTHREAD_MUTEX_INITIALIZER,
+          .begun = PTHREAD_COND_INITIALIZER, .ended = PTHREAD_COND_INITIALIZER};
+
+static void breathe(void) {
+#ifdef NF4_X86
+    _mm_pause();
+#elif defined(NF4_NEON)
+    __asm__ __volatile__("yield");
+#endif
+}
+
+static void take_units(unit_of_work work, const void *job, int64_t units) {
+    int64_t unit;
+    while ((unit = atomic_fetch_add(&pool.next, 1)) < units) work(job, unit);
+}
+
+static void *helper(void *unused) {
+    unsigned seen = 0;
+    for (;;) {
+        for (int i = 0; i < SPINS && atomic_load(&pool.generation) == seen; i++) breathe();
+        pthread_mutex_lock(&pool.lock);
+        while (atomic_load(&pool.generation) == seen) pthread_cond_wait(&pool.begun, &pool.lock);
+        seen = atomic_load(&pool.generation);
+        if (!pool.work || pool.inside >= pool.wanted) { /* too late, or enough are there */
+            pthread_mutex_unlock(&pool.lock);
+            continue;
+        }
+        pool.inside++;
+        unit_of_work work = pool.work;
+        const void *job = pool.job;
+        int64_t units = pool.units;
+        pthread_mutex_unlock(&pool.lock);
+        take_units(work, job, units);
+        pthread_mutex_lock(&pool.lock);
+        if (--pool.inside == 0) pthread_cond_signal(&pool.ended);
+        pthread_mutex_unlock(&pool.lock);
+    }
+    return unused;
+}
+
+/* Only called with `caller` held. A thread that cannot be had is done without. */
+static void start_helpers(int wanted) {
+    while (pool.threads < wanted && pool.threads < MOST_THREADS) {
+        pthread_t thread;
+        if (pthread_create(&thread, NULL, helper, NULL)) return;
+        pthread_detach(thread);
+        pool.threads++;
+    }
+}
+
+/* A child of fork has no helpers, and perhaps a lock that nobody will give back. */
+static void after_fork(void) {
+    pthread_mutex_init(&pool.caller, NULL);
+    pthread_mutex_init(&pool.lock, NULL);
+    pthread_cond_init(&pool.begun, NULL);
+    pthread_cond_init(&pool.ended, NULL);
+    pool.threads = pool.inside = 0;
+    pool.work = NULL;
+}
+
+__attribute__((constructor)) static void mind_forks(void) {
+    pthread_atfork(NULL, NULL, after_fork);
+}
+
+/* Do units 0 ... units - 1, each once, on up to `threads` threads; the caller's is one of them. */
+static void run_units(unit_of_work work, const void *job, int64_t units, int threads) {
+    if (threads > units) threads = (int)units;
+    if (threads <= 1 || pthread_mutex_trylock(&pool.caller)) {
+        for (int64_t unit = 0; unit < units; unit++) work(job, unit);
+        return;
+    }
+    start_helpers(threads - 1);
+    pthread_mutex_lock(&pool.lock);
+    pool.work = work;
+    pool.job = job;
+    pool.units = units;
+    pool.wanted = threads - 1;
+    atomic_store(&pool.next, 0);
+    atomic_fetch_add(&pool.generation, 1);
+    pthread_cond_broadcast(&pool.begun);
+    pthread_mutex_unlock(&pool.lock);
+    take_units(work, job, units);
+    pthread_mutex_lock(&pool.lock);
+    pool.work = NULL; /* who wakes up only now has missed it */
+    while (pool.inside) pthread_cond_wait(&pool.ended, &pool.lock);
+    pthread_mutex_unlock(&pool.lock);
+    pthread_mutex_unlock(&pool.caller);
+}
+
+/* ---------------------------------------------------------------------------- dequantise */
+
+#define UNIT (NESTED_BLOCK * BLOCK) /* weights that one unit of work decodes */
+
+typedef struct {
+    const nf4_weights *weights;
+    const path *path;
+    int64_t count;
+    void *out;
+    int dtype, stream;
+} decoding;
+
+static void decode_unit(const void *job, int64_t unit) {
+    const decoding *d = job;
+    int64_t at = unit * UNIT, count = d->count - at < UNIT ? d->count - at : UNIT;
+    float constants[NESTED_BLOCK];
+    d->path->constants(d->weights, at / BLOCK, (count + BLOCK - 1) / BLOCK, constants);
+    const uint8_t *codes = d->weights->codes + at / 2;
+    if (d->dtype == BF16)
+        d->path->decode_bf16(codes, d->weights->values, constants, count, (uint16_t *)d->out + at,
+                             d->stream);
+    else
+        d->path->decode_fp32(codes, d->weights->values, constants, count, (float *)d->out + at,
+                             d->stream);
+}
+
+/* `count` weights from the first on into `out`, aligned to 64 bytes, as BF16 or FP32. */
+EXPORT void nf4_dequantise(const nf4_weights *weights, int64_t count, void *out, int dtype,
+                           int threads) {
+    size_t bytes = (size_t)count * (dtype == BF16 ? 2 : 4);
+    decoding job = {weights, current_path(), count, out, dtype,
+                    bytes > STREAM_BYTES && (uintptr_t)out % 64 == 0};
+    run_units(decode_unit, &job, (count + UNIT - 1) / UNIT, threads);
+}
+
+/* ---------------------------------------------------------------------------- times a few rows */
+
+typedef struct {
+    const nf4_weights *weights;
+    const path *path;
+    int64_t out_features, in_features;
+    const void *x;
+    void *y;
+    int64_t y_stride;
+    int rows, dtype;
+    int64_t features_per_unit;
+    const nf4_adapter *adapter; /* or NULL */
+    float low[MOST_ROWS * MOST_RANK]; /* (rows, padded) x A^T */
+} product;
+
+static float total(const float *sums) {
+    float sum = 0;
+    for (int i = 0; i < LANES; i++) sum += sums[i];
+    return sum;
+}
+
+/* A stretch of one feature's weights with each row of x, added to the rows' partial sums. */
+static void multiply_stretch(const product *p, int64_t at, int64_t in, int64_t count, float *sums) {
+    const nf4_weights *w = p->weights;
+    const uint8_t *codes = w->codes + at / 2;
+    _Alignas(64) float weights[CHUNK]; /* or as many bf16 */
+    float constants[CHUNK / BLOCK];
+    p->path->constants(w, at / BLOCK, count / BLOCK, constants);
+    if (p->dtype == FP32) {
+        p->path->decode_fp32(codes, w->values, constants, count, weights, 0);
+        p->path->dot_fp32(weights, (const float *)p->x + in, p->in_features, p->rows, count, sums);
+    } else if (p->path->multiply) {
+        p->path->multiply(codes, w->values, constants, count,
+                          (const uint16_t *)p->x + in * p->rows, p->rows, sums);
+    } else {
+        p->path->decode_bf16(codes, w->values, constants, count, (uint16_t *)weights, 0);
+        p->path->dot_bf16((const uint16_t *)weights, (const uint16_t *)p->x + in, p->in_features,
+                          p->rows, count, sums);
+    }
+}
+
+static void multiply_unit(const void *job, int64_t unit) {
+    const product *p = job;
+    int64_t first = unit * p->features_per_unit, last = first + p->features_per_unit;
+    if (last > p->out_features) last = p->out_features;
+    for (int64_t feature = first; feature < last; feature++) {
+        _Alignas(64) float sums[MOST_ROWS * LANES];
+        memset(sums, 0, sizeof(float) * LANES * (size_t)p->rows);
+        for (int64_t in = 0; in < p->in_features; in += CHUNK) {
+            int64_t count = p->in_features - in < CHUNK ? p->in_features - in : CHUNK;
+            multiply_stretch(p, feature * p->in_features + in, in, count, sums);
+        }
+        if (p->adapter) {
+            int padded = p->adapter->padded;
+            p->path->dot_fp32(p->adapter->b + feature * padded, p->low, padded, p->rows, padded,
+                              sums);
+        }
+        for (int row = 0; row < p->rows; row++) {
+            float sum = total(sums + row * LANES);
+            int64_t place = row * p->y_stride + feature;
+            if (p->dtype == BF16) ((uint16_t *)p->y)[place] = to_bf16(sum);
+            else ((float *)p->y)[place] = sum;
+        }
+    }
+}
+
+static pthread_key_t room_of_thread;
+
+__attribute__((constructor)) static void mind_ends_of_threads(void) {
+    pthread_key_create(&room_of_thread, free);
+}
+
+/* x as the path wants it: itself, or arranged in a room that each calling thread keeps. */
+static const void *arranged(const path *path, const void *x, int rows, int64_t count, int dtype) {
+    static _Thread_local uint16_t *room;
+    static _Thread_local int64_t room_count;
+    if (dtype != BF16 || !path->arrange) return x;
+    if (rows * count > room_count) {
+        void *larger;
+        if (posix_memalign(&larger, 64, (size_t)(rows * count) * sizeof *room)) return NULL;
+        free(room);
+        room = larger;
+        room_count = rows * count;
+        pthread_setspecific(room_of_thread, room); /* freed with the thread */
+    }
+    path->arrange(x, rows, count, room);
+    return room;
+}
+
+/* x A^T of the adapter. */
+static void go_low(product *p, const void *x) {
+    const nf4_adapter *adapter = p->adapter;
+    memset(p->low, 0, sizeof(float) * (size_t)(p->rows * adapter->padded));
+    for (int rank = 0; rank < adapter->rank; rank++) {
+        _Alignas(64) float sums[MOST_ROWS * LANES] = {0};
+        if (p->dtype == BF16)
+            p->path->dot_bf16((const uint16_t *)adapter->a + rank * p->in_features, x,
+                              p->in_features, p->rows, p->in_features, sums);
+        else
+            p->path->dot_fp32((const float *)adapter->a + rank * p->in_features, x,
+                              p->in_features, p->rows, p->in_features, sums);
+        for (int row = 0; row < p->rows; row++)
+            p->low[row * adapter->padded + rank] = total(sums + row * LANES);
+    }
+}
+
+/* y = x W^T, and (x A^T) B^T where there is an adapter, for 1 to MOST_ROWS rows of x:
+   (rows, in_features) to (rows, out_features), whose rows lie y_stride numbers apart; all BF16 or
+   all FP32, sums in fp32; in_features is a multiple of BLOCK. Each row of y is the same bits
+   whatever other rows are there. Returns 0 where shapes are different or memory is short. */
+EXPORT int nf4_matmul(const nf4_weights *weights, int64_t out_features, int64_t in_features,
+                      const void *x, int rows, void *y, int64_t y_stride,
+                      const nf4_adapter *adapter, int dtype, int threads) {
+    if (rows < 1 || rows > MOST_ROWS || in_features < BLOCK || in_features % BLOCK) return 0;
+    if (adapter && (adapter->padded > MOST_RANK || adapter->padded % LANES)) return 0;
+    const path *path = current_path();
+    int64_t features = 1 + 4 * UNIT / in_features;
+    product job = {.weights = weights, .path = path, .out_features = out_features,
+                   .in_features = in_features, .y = y, .y_stride = y_stride, .rows = rows,
+                   .dtype = dtype, .features_per_unit = features, .adapter = adapter};
+    job.x = arranged(path, x, rows, in_features, dtype);
+    if (!job.x) return 0;
+    if (adapter) go_low(&job, x);
+    run_units(multiply_unit, &job, (out_features + features - 1) / features, threads);
+    return 1;
+}
+
+/* ---------------------------------------------------------------------------- a head in full */
+
+#define FEATURES 64 /* of a head that one unit of work does */
+
+typedef struct {
+    const path *path;
+    const char *weights, *x;
+    float *y;
+    int64_t out_features, in_features;
+    int rows, dtype;
+} dense_product;
+
+static void dense_unit(const void *job, int64_t unit) {
+    const dense_product *p = job;
+    size_t width = p->dtype == BF16 ? 2 : 4;
+    int64_t last = (unit + 1) * FEATURES < p->out_features ? (unit + 1) * FEATURES
+                                                           : p->out_features;
+    for (int64_t feature = unit * FEATURES; feature < last; feature++) {
+        _Alignas(64) float sums[MOST_ROWS * LANES] = {0};
+        const char *weights = p->weights + (size_t)(feature * p->in_features) * width;
+        if (p->dtype == BF16)
+            p->path->dot_bf16((const uint16_t *)weights, (const uint16_t *)p->x, p->in_features,
+                              p->rows, p->in_features, sums);
+        else
+            p->path->dot_fp32((const float *)weights, (const float *)p->x, p->in_features, p->rows,
+                              p->in_features, sums);
+        for (int row = 0; row < p->rows; row++)
+            p->y[row * p->out_features + feature] = total(sums + row * LANES);
+    }
+}
+
+/* y = x W^T with W as it is, for 1 to MOST_ROWS rows: (rows, in_features) to (rows, out_features)
+   FP32; x and W both BF16 or both FP32; in_features is a multiple of 32. Each row is the same bits
+   whatever other rows are there. Returns 0 where shapes are different. */
+EXPORT int nf4_dense(const void *weights, int64_t out_features, int64_t in_features, const void *x,
+                     int rows, float *y, int dtype, int threads) {
+    if (rows < 1 || rows > MOST_ROWS || in_features < 32 || in_features % 32) return 0;
+    dense_product job = {current_path(), weights, x, y, out_features, in_features, rows, dtype};
+    run_units(dense_unit, &job, (out_features + FEATURES - 1) / FEATURES, threads);
+    return 1;
+}
+
+/* ---------------------------------------------------------------------------- attention */
+
+#if defined(NF4_X86) && defined(__linux__)
+#define CLONES __attribute__((target_clones("avx512f", "avx2", "default")))
+#else
+#define CLONES
+#endif
+
+/* e^x for x <= 0 by 2^(x log2 e): the fraction by Taylor's series of 2^f on +-1/2, 7 terms. */
+CLONES static void exponentials(float *numbers, int count) {
+    for (int i = 0; i < count; i++) {
+        float power = numbers[i] * 1.44269504f;
+        power = power < -126.0f ? -126.0f : power;
+        int32_t whole = (int32_t)(power - 0.5f); /* towards zero: the nearest, for power <= 0 */
+        float f = (power - (float)whole) * 0.693147181f;
+        float series = 1.0f + f * (1.0f + f * (1.0f / 2 + f * (1.0f / 6 + f * (1.0f / 24
+                       + f * (1.0f / 120 + f * (1.0f / 720))))));
+        int32_t bits = (whole + 127) << 23;
+        float scale;
+        memcpy(&scale, &bits, 4);
+        numbers[i] = series * scale;
+    }
+}
+
+/* sums = sums * before + sum over keys of weight * value. */
+CLONES static void weigh_bf16(const uint16_t *values, const float *weights, int keys, int size,
+                              float before, float *sums) {
+    for (int d = 0; d < size; d++) sums[d] *= before;
+    for (int key = 0; key < keys; key++)
+        for (int d = 0; d < size; d++) {
+            uint32_t bits = (uint32_t)values[(int64_t)key * size + d] << 16;
+            float value;
+            memcpy(&value, &bits, 4);
+            sums[d] += weights[key] * value;
+        }
+}
+
+CLONES static void weigh_fp32(const float *values, const float *weights, int keys, int size,
+                              float before, float *sums) {
+    for (int d = 0; d < size; d++) sums[d] *= before;
+    for (int key = 0; key < keys; key++)
+        for (int d = 0; d < size; d++) sums[d] += weights[key] * values[(int64_t)key * size + d];
+}
+
+typedef struct {
+    const path *path;
+    const char *q, *keys, *values; /* BF16 or FP32 */
+    char *out;
+    const int64_t *first;
+    int64_t length, room;
+    int key_heads, group, size, dtype;
+    float scale;
+} attending;
+
+/* One query: softmax over tiles of keys, rescaled when a larger score comes (Milakov and
+   Gimelshein, arXiv 1805.02867). */
+static void attend_query(const attending *a, const char *q, const char *keys, const char *values,
+                         int64_t first, float *found) {
+    size_t width = a->dtype == BF16 ? 2 : 4;
+    float largest = 0, sum = 0;
+    memset(found, 0, sizeof(float) * (size_t)a->size);
+    for (int64_t at = first; at < a->length; at += KEYS) {
+        int count = a->length - at < KEYS ? (int)(a->length - at) : KEYS;
+        _Alignas(64) float sums[KEYS * LANES] = {0};
+        float scores[KEYS];
+        const char *tile = keys + (size_t)at * (size_t)a->size * width;
+        if (a->dtype == BF16)
+            a->path->dot_bf16((const uint16_t *)q, (const uint16_t *)tile, a->size, count, a->size,
+                              sums);
+        else
+            a->path->dot_fp32((const float *)q, (const float *)tile, a->size, count, a->size, sums);
+        float high = at == first ? total(sums) * a->scale : largest;
+        for (int i = 0; i < count; i++) {
+            scores[i] = total(sums + i * LANES) * a->scale;
+            high = scores[i] > high ? scores[i] : high;
+        }
+        float before = at == first ? 0 : largest - high;
+        if (at != first) exponentials(&before, 1);
+        for (int i = 0; i < count; i++) scores[i] -= high;
+        exponentials(scores, count);
+        sum *= before;
+        for (int i = 0; i < count; i++) sum += scores[i];
+        tile = values + (size_t)at * (size_t)a->size * width;
+        if (a->dtype == BF16)
+            weigh_bf16((const uint16_t *)tile, scores, count, a->size, before, found);
+        else
+            weigh_fp32((const float *)tile, scores, count, a->size, before, found);
+        largest = high;
+    }
+    for (int d = 0; d < a->size; d++) found[d] /= sum;
+}
+
+static void attend_unit(const void *job, int64_t unit) {
+    const attending *a = job;
+    size_t width = a->dtype == BF16 ? 2 : 4;
+    int64_t row = unit / a->key_heads;
+    size_t head = (size_t)a->size * width, skip = (size_t)(unit * a->room) * head;
+    for (int g = 0; g < a->group; g++) {
+        int64_t query = unit * a->group + g;
+        float found[MOST_SIZE];
+        attend_query(a, a->q + (size_t)query * head, a->keys + skip, a->values + skip,
+                     a->first[row], found);
+        for (int d = 0; d < a->size; d++) {
+            if (a->dtype == BF16) ((uint16_t *)a->out)[query * a->size + d] = to_bf16(found[d]);
+            else ((float *)a->out)[query * a->size + d] = found[d];
+        }
+    }
+}
+
+/* One new token per row: softmax(q k^T scale) v over keys first[row] ... length of that row.
+   q and out (rows, key_heads, group, size), keys and values (rows, key_heads, room, size), all BF16
+   or all FP32; size is a multiple of 32. Returns 0 where shapes are different. */
+EXPORT int nf4_attend(const void *q, const void *keys, const void *values, void *out, int rows,
+                      int key_heads, int group, int size, int64_t length, int64_t room,
+                      const int64_t *first, float scale, int dtype, int threads) {
+    if (size % 32 || size > MOST_SIZE || length < 1) return 0;
+    attending job = {current_path(), q, keys, values, out, first, length, room, key_heads, group,
+                     size, dtype, scale};
+    run_units(attend_unit, &job, (int64_t)rows * key_heads, threads);
+    return 1;
+}
