@@ -13,6 +13,7 @@ import torch
 
 from trainer.errors import CheckpointDamaged
 from trainer.tensor_header import MalformedHeader, split_tensor_bytes
+from trainer.tensor_joining import join_tensors
 
 FORMAT = "nightloom-checkpoint/1"
 
@@ -60,13 +61,12 @@ def pack_checkpoint(
                 tensors[f"optimizer/{index}/{key}"] = value
             else:
                 numbers.setdefault(str(index), {})[key] = value
-    plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     metadata = {
         "format": FORMAT,
         "cursor": json.dumps(asdict(cursor)),
         "numbers": json.dumps(numbers),
     }
-    return safetensors.torch.save(plain, metadata=metadata)
+    return join_tensors(tensors, metadata)
 
 
 def unpack_checkpoint(data: bytes, *, like: Mapping[str, torch.Tensor]) -> Checkpoint:

@@ -16,10 +16,9 @@ from trainer.examples import TrainingExample
 from trainer.loss import target_nats
 from trainer.packing import batches, pack_rows
 
-ROWS_AT_ONCE = 4
-# Masks that keep documents apart grow with the square of a row: at 2,048 tokens four of them take
-# 16 MiB, at the 131,072 of some bases they would take 64 GiB.
-ROW_LIMIT_TOKENS = 2048
+# In one row, and of all rows that go through the model together: enough that dequantising costs
+# nearly nothing, few enough that judging needs less memory than training.
+TOKENS_AT_ONCE = 2048
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,8 +47,8 @@ def document_losses(
     """
     nats: dict[int, float] = {}
     tokens: dict[int, int] = {}
-    rows = pack_rows(examples, min(context_tokens, ROW_LIMIT_TOKENS))
-    for batch in batches(rows, ROWS_AT_ONCE):
+    row_tokens = min(context_tokens, TOKENS_AT_ONCE)
+    for batch in batches(pack_rows(examples, row_tokens), TOKENS_AT_ONCE // row_tokens):
         between_batches()
         with evaluating(model), activate():
             losses = target_nats(model, batch).double().cpu().tolist()

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import torch
 from transformers import PreTrainedModel
 
-from trainer.border import BorderReached, watched_borders
+from trainer.border import Border, BorderReached
 from trainer.checkpoint import Cursor, pack_checkpoint, unpack_checkpoint
 from trainer.device import optimizer_for
 from trainer.errors import CheckpointDamaged
@@ -25,7 +25,11 @@ from trainer.packing import batches
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FinetuneSettings:
-    """How rows become steps. The rate is constant after a short warm-up (QLoRA, appendix B).
+    """How rows become steps. After a short warm-up the rate falls along a line.
+
+    To nothing by default, which predicts new text better than a constant rate and drifts less from
+    the base (trainer/README.md; Bergsma and others, arXiv 2502.15938); `rate_at_end` 1 is the
+    constant rate of QLoRA (appendix B).
 
     Raises:
         ValueError: a setting is out of range.
@@ -33,17 +37,23 @@ class FinetuneSettings:
 
     learning_rate: float = 1e-3
     warmup_steps: int = 5
+    rate_at_end: float = 0.0  # as a share of learning_rate
     clip_norm: float = 0.3
     rows_per_step: int = 4
     rows_per_micro_batch: int = 2
+    recompute_layers: int = 0  # run again on the way back, to save memory (memory_plan.py)
     general_weight: float = 4.0  # of a nat of divergence from the base against a nat of text
     seed: int = 0
 
     def __post_init__(self) -> None:
         if not (0 < self.learning_rate < math.inf and 0 < self.clip_norm < math.inf):
             raise ValueError("learning_rate and clip_norm must be positive numbers")
+        if not 0 <= self.rate_at_end <= 1:
+            raise ValueError("rate_at_end must be a share from 0 to 1")
         if min(self.rows_per_step, self.rows_per_micro_batch) < 1 or self.warmup_steps < 0:
             raise ValueError("rows_per_step and rows_per_micro_batch must be at least 1")
+        if self.recompute_layers < 0:
+            raise ValueError("recompute_layers must be at least 0")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +98,7 @@ class Finetune:
         self._bare = bare
         self._parameters = parameters
         self._settings = settings
-        self._wanted = wanted
+        self._border = Border(wanted)
         self._plan = plan_steps(rows, settings)
         self._optimizer = optimizer_for(
             list(parameters.values()), learning_rate=settings.learning_rate, device=model.device
@@ -143,7 +153,6 @@ class Finetune:
 
     def steps(self) -> Iterator[StepDone | Interrupted]:
         """Run what is left. An `Interrupted` event comes between two tries of a micro-batch."""
-        layers = self._model.get_decoder().layers
         outside = torch.get_rng_state()
         started = time.monotonic()
         while self._cursor.step < self.total_steps:
@@ -152,8 +161,7 @@ class Finetune:
             while self._cursor.micro_batch < len(micro_batches):
                 torch.set_rng_state(self._random)
                 try:
-                    with watched_borders(layers, self._wanted):
-                        self._micro_batch(micro_batches[self._cursor.micro_batch], targets)
+                    self._micro_batch(micro_batches[self._cursor.micro_batch], targets)
                 except BorderReached:
                     torch.set_rng_state(outside)
                     yield Interrupted()
@@ -182,11 +190,14 @@ class Finetune:
 
     def _micro_batch(self, batch: Batch, step_targets: int) -> None:
         """Add one micro-batch's gradients of (nats / targets of the whole step)."""
+        recompute = self._settings.recompute_layers
         if batch.general:
-            divergence = divergence_from_base(self._model, batch, self._bare).sum()
+            divergence = divergence_from_base(
+                self._model, batch, self._bare, self._border, recompute_layers=recompute
+            ).sum()
             cost, nats = self._settings.general_weight * divergence, 0.0
         else:
-            cost = target_nats(self._model, batch).sum()
+            cost = target_nats(self._model, batch, self._border, recompute_layers=recompute).sum()
             nats = float(cost.detach())
         gradients = torch.autograd.grad(cost / step_targets, list(self._parameters.values()))
         for total, gradient in zip(self._gradients.values(), gradients, strict=True):
@@ -198,9 +209,8 @@ class Finetune:
         )
 
     def _optimizer_step(self) -> None:
-        warmup = min(1.0, (self._cursor.step + 1) / max(self._settings.warmup_steps, 1))
         for group in self._optimizer.param_groups:
-            group["lr"] = self._settings.learning_rate * warmup
+            group["lr"] = rate_at(self._cursor.step, self.total_steps, self._settings)
         for name, parameter in self._parameters.items():
             parameter.grad = self._gradients[name]
         torch.nn.utils.clip_grad_norm_(self._parameters.values(), self._settings.clip_norm)
@@ -209,6 +219,13 @@ class Finetune:
             parameter.grad = None
             self._gradients[name].zero_()
         self._cursor = Cursor(step=self._cursor.step + 1, micro_batch=0, nats=0.0)
+
+
+def rate_at(step: int, steps: int, settings: FinetuneSettings) -> float:
+    """The learning rate of step 0 ... steps - 1."""
+    warmup = min(1.0, (step + 1) / max(settings.warmup_steps, 1))
+    fallen = 1.0 - (1.0 - settings.rate_at_end) * step / max(steps, 1)
+    return settings.learning_rate * warmup * fallen
 
 
 def plan_steps(rows: Sequence[Row], settings: FinetuneSettings) -> list[list[Batch]]:

@@ -11,13 +11,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
-from bitsandbytes.nn.modules import Linear4bit
 from peft import LoraConfig, LoraModel, PeftModel, get_peft_model
 from transformers import PreTrainedModel
 
 from trainer.adapter_file import pack_adapter, unpack_adapter
 from trainer.adapter_format import LoraShape
 from trainer.errors import AdapterMismatch, AdapterUnknown
+from trainer.lora_linear import register
+from trainer.nf4_linear import QUANTISED
 
 PREFIX = "base_model.model."  # what PEFT's files put before the module's path
 
@@ -35,10 +36,12 @@ class LoraBank:
         self._base = base
         self._peft: PeftModel | None = None
         self._shapes: dict[str, LoraShape] = {}
+        self._active: str | None = None
+        self._active_is_known = False  # not after an adapter came or went
         self._linears = {  # (out_features, in_features) by the module's path
             name: (module.out_features, module.in_features)
             for name, module in model.named_modules()
-            if isinstance(module, Linear4bit)
+            if isinstance(module, QUANTISED)
         }
 
     @property
@@ -64,15 +67,18 @@ class LoraBank:
             target_modules=sorted({path.rpartition(".")[2] for path in self._linears}),
             bias="none",
         )
-        with torch.random.fork_rng(devices=[]), old_names_allowed():
+        register(config)
+        with torch.random.fork_rng(devices=[]), known_warnings_silenced():
             torch.manual_seed(seed)
             if self._peft is None:
                 self._peft = get_peft_model(self._model, config, adapter_name=name)
             else:
                 self._peft.add_adapter(name, config)
         self._shapes[name] = shape
+        self._active_is_known = False
         for parameter in self.parameters(name).values():
             parameter.data = parameter.data.float()
+        self._model.train(self._model.training)  # the new layers as well
         self._rest()
 
     def load(self, name: str, data: bytes, *, sha256: str | None = None) -> None:
@@ -97,6 +103,7 @@ class LoraBank:
         """Forget an adapter and its memory."""
         self._known(name)
         del self._shapes[name]
+        self._active_is_known = False
         self._tuner.set_adapter([])  # else peft activates another, and warns of it
         self._tuner.delete_adapter(name)
         if not self._shapes:  # peft cannot stay without any: take the layers out again
@@ -116,15 +123,16 @@ class LoraBank:
     @contextmanager
     def serving(self, name: str | None) -> Iterator[None]:
         """Inside, the model is in eval mode, without gradients, with this adapter or none."""
-        before = self._model.training
+        training = self._model.training
         self._activate(name)
-        self._model.eval()
+        if training:
+            self._model.eval()
         try:
             with torch.no_grad():
                 yield
         finally:
-            self._model.train(before)
-            self._rest()
+            if training:
+                self._model.train()
 
     @contextmanager
     def training(self, name: str) -> Iterator[dict[str, torch.nn.Parameter]]:
@@ -162,15 +170,18 @@ class LoraBank:
         return extents
 
     def _activate(self, name: str | None) -> None:
+        """Make an adapter the active one, or none; costs nothing when it is already."""
         if name is not None:
             self._known(name)
-        if self._peft is None:
+        if self._peft is None or (self._active_is_known and name == self._active):
             return
         if name is None:
             self._tuner.disable_adapter_layers()
         else:
             self._tuner.enable_adapter_layers()
             self._peft.set_adapter(name)
+        self._rest()
+        self._active, self._active_is_known = name, True
 
     @property
     def _tuner(self) -> LoraModel:
@@ -190,11 +201,12 @@ class LoraBank:
 
 
 @contextmanager
-def old_names_allowed() -> Iterator[None]:
-    """Inside, one warning is not shown: peft 0.21 asks transformers 5.23 for a property under its
-    old name whenever it wraps a model."""
+def known_warnings_silenced() -> Iterator[None]:
+    """Inside, two warnings are not shown: peft 0.21 asks transformers 5.23 for a property under its
+    old name whenever it wraps a model, and it does not know our layer by itself."""
     with warnings.catch_warnings():
         warnings.filterwarnings(
             "ignore", "`is_gradient_checkpointing` is deprecated", category=FutureWarning
         )
+        warnings.filterwarnings("ignore", "Unsupported layer type .*Nf4Linear", UserWarning)
         yield

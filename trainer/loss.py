@@ -9,28 +9,29 @@ from contextlib import AbstractContextManager
 import torch
 from transformers import PreTrainedModel
 
+from trainer.border import OPEN, Border
 from trainer.examples import Batch
+from trainer.forward import packed_states
+from trainer.head_losses import cross_entropy, divergence
 
-TARGETS_AT_ONCE = 2048  # logits of (2048, vocabulary) in fp32: 256 MiB for 32k tokens
 
-
-def target_nats(model: PreTrainedModel, batch: Batch) -> torch.Tensor:
+def target_nats(
+    model: PreTrainedModel, batch: Batch, border: Border = OPEN, *, recompute_layers: int = 0
+) -> torch.Tensor:
     """Nats of every target, in row order: (targets,) fp32."""
-    predicting = _predicting_states(model, batch)  # (targets, hidden)
+    predicting = _predicting_states(model, batch, border, recompute_layers)  # (targets, hidden)
     ids, is_target = torch.from_numpy(batch.ids).long(), torch.from_numpy(batch.target_mask)
     targets = ids[:, 1:][is_target[:, 1:]].to(model.device)  # (targets,)
-    head = model.get_output_embeddings()
-    pieces = [
-        torch.nn.functional.cross_entropy(head(rows).float(), wanted, reduction="none")
-        for rows, wanted in zip(
-            predicting.split(TARGETS_AT_ONCE), targets.split(TARGETS_AT_ONCE), strict=True
-        )
-    ]
-    return torch.cat(pieces) if pieces else predicting.new_zeros(0, dtype=torch.float32)
+    return cross_entropy(predicting, model.get_output_embeddings().weight, targets)
 
 
 def divergence_from_base(
-    model: PreTrainedModel, batch: Batch, bare: Callable[[], AbstractContextManager[None]]
+    model: PreTrainedModel,
+    batch: Batch,
+    bare: Callable[[], AbstractContextManager[None]],
+    border: Border = OPEN,
+    *,
+    recompute_layers: int = 0,
 ) -> torch.Tensor:
     """KL(base || model) in nats at every target, in row order: (targets,) fp32.
 
@@ -42,30 +43,33 @@ def divergence_from_base(
         bare: inside, the model is the plain base, without gradients.
     """
     with bare():
-        of_base = _predicting_states(model, batch)  # (targets, hidden)
-    predicting = _predicting_states(model, batch)
-    head = model.get_output_embeddings()
-    pieces = []
-    for theirs, ours in zip(
-        of_base.split(TARGETS_AT_ONCE), predicting.split(TARGETS_AT_ONCE), strict=True
-    ):
-        with torch.no_grad():
-            wanted = head(theirs).float().log_softmax(-1)  # (some, vocabulary)
-        found = head(ours).float().log_softmax(-1)
-        pieces.append((wanted.exp() * (wanted - found)).sum(-1))
-    return torch.cat(pieces) if pieces else predicting.new_zeros(0, dtype=torch.float32)
+        of_base = _predicting_states(model, batch, border, 0)  # (targets, hidden)
+    predicting = _predicting_states(model, batch, border, recompute_layers)
+    return divergence(predicting, of_base, model.get_output_embeddings().weight)
 
 
-def _predicting_states(model: PreTrainedModel, batch: Batch) -> torch.Tensor:
-    """Last hidden states of the positions before targets: (targets, hidden).
-
-    No attention mask is given: transformers then keeps documents apart by restarting positions.
-    """
-    device = model.device
-    ids = torch.from_numpy(batch.ids).long().to(device)  # (rows, time)
-    positions = torch.from_numpy(batch.position_ids).long().to(device)
-    is_target = torch.from_numpy(batch.target_mask).to(device)
-    decoder = model.get_decoder()
-    hidden = decoder(input_ids=ids, position_ids=positions, use_cache=False).last_hidden_state
+def _predicting_states(
+    model: PreTrainedModel, batch: Batch, border: Border, recompute_layers: int
+) -> torch.Tensor:
+    """Last hidden states of the positions before targets: (targets, hidden)."""
+    if model.device.type == "cpu":
+        hidden = packed_states(
+            model, batch.ids, batch.position_ids, border, recompute_layers=recompute_layers
+        )
+    else:
+        hidden = _states_by_transformers(model, batch, border)
+    is_target = torch.from_numpy(batch.target_mask).to(model.device)
     states: torch.Tensor = hidden[:, :-1][is_target[:, 1:]]
     return states
+
+
+def _states_by_transformers(model: PreTrainedModel, batch: Batch, border: Border) -> torch.Tensor:
+    """(rows, time, hidden). No attention mask is given: transformers then keeps documents apart by
+    restarting positions."""
+    ids = torch.from_numpy(batch.ids).long().to(model.device)  # (rows, time)
+    positions = torch.from_numpy(batch.position_ids).long().to(model.device)
+    decoder = model.get_decoder()
+    with border.between(decoder.layers):
+        found = decoder(input_ids=ids, position_ids=positions, use_cache=False)
+    hidden: torch.Tensor = found.last_hidden_state
+    return hidden

@@ -1,8 +1,8 @@
-"""One 4-bit linear layer from its stored tensors: the only place where kernels are chosen.
+"""One 4-bit linear layer from its stored tensors: the only place where a layer's kind is chosen.
 
-A faster layer takes the place of bitsandbytes' `Linear4bit` here and nowhere else. What is
-stored is checked first, because the kernels follow it without asking: a constant too few would
-make them read beyond the tensor.
+On the CPU it is ours, on other devices bitsandbytes' `Linear4bit`. What is stored is checked
+first, because the kernels follow it without asking: a constant too few would make them read
+beyond the tensor.
 """
 
 import json
@@ -11,8 +11,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
-from bitsandbytes.functional import QuantState, dequantize_4bit, get_4bit_type, quantize_4bit
+from bitsandbytes.functional import dequantize_4bit, get_4bit_type, quantize_4bit
 from bitsandbytes.nn.modules import Linear4bit, Params4bit
+
+from trainer.nf4 import Nf4Matrix
+from trainer.nf4_function import Part, linear
 
 BLOCK = 64  # weights per constant (QLoRA, section 3)
 CONSTANTS_BLOCK = 256  # constants per constant of the second quantization
@@ -73,6 +76,24 @@ def quantise_linear(weight: torch.Tensor) -> dict[str, torch.Tensor]:
     return stored
 
 
+class Nf4Linear(torch.nn.Module):
+    """A frozen linear layer on the CPU that trains and serves from the one copy of its codes."""
+
+    def __init__(self, matrix: Nf4Matrix, bias: torch.Tensor | None) -> None:
+        super().__init__()
+        self.matrix = matrix
+        self.in_features, self.out_features = matrix.in_features, matrix.out_features
+        self.weight = torch.nn.Parameter(matrix.codes, requires_grad=False)
+        self.bias = None if bias is None else torch.nn.Parameter(bias, requires_grad=False)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(..., in_features) to (..., out_features)."""
+        return linear(x, Part(self.matrix, self.bias))
+
+
+QUANTISED = (Nf4Linear, Linear4bit)  # what `nf4_linear` makes
+
+
 def nf4_linear(
     stored: Mapping[str, torch.Tensor],
     shape: LinearShape,
@@ -86,25 +107,42 @@ def nf4_linear(
     Raises:
         MalformedLinear: they are not an NF4 matrix of this shape.
     """
-    _check(stored, shape)
+    nested_offset = _check(stored, shape)
+    parts = {name.removeprefix("weight."): part for name, part in stored.items()}
+    if device.type != "cpu":
+        return _bitsandbytes_linear(
+            parts, shape, bias=bias, compute_dtype=compute_dtype, device=device
+        )
+    matrix = Nf4Matrix(
+        parts, out_features=shape.out_features, in_features=shape.in_features,
+        nested_offset=nested_offset,
+    )  # fmt: skip
+    return Nf4Linear(matrix, bias if bias is None else bias.to(compute_dtype))
+
+
+def _bitsandbytes_linear(
+    parts: dict[str, torch.Tensor],
+    shape: LinearShape,
+    *,
+    bias: torch.Tensor | None,
+    compute_dtype: torch.dtype,
+    device: torch.device,
+) -> Linear4bit:
     layer = Linear4bit(
         shape.in_features, shape.out_features, bias=bias is not None,
         compute_dtype=compute_dtype, quant_type="nf4", device="meta",
     )  # fmt: skip
-    parts = {name.removeprefix("weight."): part for name, part in stored.items()}
     layer.weight = Params4bit.from_prequantized(
         data=parts.pop("weight"), quantized_stats=parts, device=device, module=layer
     )
     layer.weight.quant_state.dtype = compute_dtype
     if bias is not None:
         layer.bias = torch.nn.Parameter(bias.to(device, compute_dtype), requires_grad=False)
-    # On CPUs with AVX512-BF16 the first forward in eval mode would repack the weights in place,
-    # rounding their constants, and training after it would get no input gradient, silently.
-    layer.support_avx512bf16_for_cpu = False
     return layer
 
 
-def _check(stored: Mapping[str, torch.Tensor], shape: LinearShape) -> None:
+def _check(stored: Mapping[str, torch.Tensor], shape: LinearShape) -> float:
+    """Returns what is added to each quantised constant."""
     if not shape.supported:
         raise MalformedLinear
     dtypes = {"U8": torch.uint8, "F32": torch.float32}
@@ -133,17 +171,13 @@ def _check(stored: Mapping[str, torch.Tensor], shape: LinearShape) -> None:
         raise MalformedLinear from error
     if not sound:
         raise MalformedLinear
+    return float(state["nested_offset"])
 
 
 def dequantise(layer: torch.nn.Module) -> torch.Tensor:
     """The matrix that a layer of ours stands for: (out_features, in_features) fp32."""
+    if isinstance(layer, Nf4Linear):
+        return layer.matrix.dequantise(torch.float32)
     assert isinstance(layer, Linear4bit)
-    state = layer.quant_state
-    assert isinstance(state, QuantState)
-    exact = QuantState(
-        absmax=state.absmax, shape=state.shape, code=state.code, blocksize=state.blocksize,
-        quant_type=state.quant_type, dtype=torch.float32, offset=state.offset,
-        state2=state.state2,
-    )  # fmt: skip
-    matrix: torch.Tensor = dequantize_4bit(layer.weight, exact)
-    return matrix
+    matrix: torch.Tensor = dequantize_4bit(layer.weight, layer.quant_state)
+    return matrix.float()

@@ -14,11 +14,11 @@ import json
 import math
 import os
 import struct
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, BinaryIO, Self
 
 from trainer.errors import BaseDamaged
 
@@ -95,13 +95,21 @@ class TensorFileWriter:
     """Write planned tensors, each once, in any order; entering creates the file.
 
     Args:
-        path: the file; it must not exist.
+        path: the file; it must not exist, unless `now` is given and an earlier writer began it.
         plan: dtype and shape by name. Wider dtypes come first, then larger tensors, so that
             all data is aligned to its dtype.
+        now: those of the plan that this writer writes; others write the rest. All by default.
     """
 
-    def __init__(self, path: Path, plan: Mapping[str, tuple[str, tuple[int, ...]]]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        plan: Mapping[str, tuple[str, tuple[int, ...]]],
+        *,
+        now: Collection[str] | None = None,
+    ) -> None:
         self._path = path
+        self._continues = now is not None
         sizes = {name: math.prod(shape) * BYTES_OF[dtype] for name, (dtype, shape) in plan.items()}
         order = sorted(plan, key=lambda name: (-BYTES_OF[plan[name][0]], -sizes[name], name))
         self._spans: dict[str, tuple[int, int]] = {}
@@ -115,10 +123,21 @@ class TensorFileWriter:
         header = json.dumps(entries, separators=(",", ":")).encode()
         header += b" " * (-(8 + len(header)) % DATA_ALIGNMENT_BYTES)
         self._header = struct.pack("<Q", len(header)) + header
-        self._missing = set(plan)
+        self._missing = set(plan if now is None else now)
         self.size = len(self._header) + end
 
+    @property
+    def begun(self) -> bool:
+        """Whether the file is there, begun by a writer with the same plan."""
+        if not self._path.is_file() or self._path.stat().st_size != self.size:
+            return False
+        with self._path.open("rb") as file:
+            return file.read(len(self._header)) == self._header
+
     def __enter__(self) -> Self:
+        if self._continues and self.begun:
+            self._file: BinaryIO = self._path.open("r+b")
+            return self
         self._file = self._path.open("xb")
         self._file.write(self._header)
         self._file.truncate(self.size)

@@ -14,6 +14,8 @@ from trainer import errors
 from trainer.base_format import known_config, read_facts
 from trainer.base_identity import base_identity, tensors_digest, verify
 from trainer.base_model import BaseModel, load_base
+from trainer.lora import known_warnings_silenced
+from trainer.lora_linear import register
 
 Folders = Callable[[str], Path]
 Load = Callable[..., BaseModel]
@@ -98,9 +100,10 @@ def test_training_after_answering_reaches_the_inputs_and_leaves_the_weights(
 
 def test_a_lora_adapter_learns_on_it_before_and_after_answering(load: Load) -> None:
     base = load("llama")
-    lora = peft.get_peft_model(
-        base.model, peft.LoraConfig(r=4, lora_alpha=8, target_modules=["q_proj", "down_proj"])
-    )
+    config = peft.LoraConfig(r=4, lora_alpha=8, target_modules=["q_proj", "down_proj"])
+    register(config)
+    with known_warnings_silenced():
+        lora = peft.get_peft_model(base.model, config)
     optimizer = torch.optim.AdamW([p for p in lora.parameters() if p.requires_grad], lr=1e-2)
     ids = torch.arange(32).view(1, 32)
 

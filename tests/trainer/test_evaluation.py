@@ -53,7 +53,7 @@ def test_a_document_longer_than_a_row_is_counted_in_all_its_pieces(base: BaseMod
 def test_a_long_context_is_judged_in_rows_that_fit_into_memory(
     base: BaseModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(evaluation, "ROW_LIMIT_TOKENS", 32)
+    monkeypatch.setattr(evaluation, "TOKENS_AT_ONCE", 32)
     (loss,) = document_losses(base.model, documents(100), context_tokens=10**9)
     assert loss.tokens == 100 - 4
 
@@ -65,8 +65,9 @@ def test_a_document_too_short_to_be_predicted_has_no_loss(base: BaseModel) -> No
 
 
 def test_others_may_have_the_model_between_batches_and_the_adapter_is_active_only_within(
-    base: BaseModel,
+    base: BaseModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(evaluation, "TOKENS_AT_ONCE", 128)  # four rows of the context
     happened: list[str] = []
 
     @contextmanager

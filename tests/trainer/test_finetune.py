@@ -20,7 +20,7 @@ from trainer.adapter_format import LoraShape
 from trainer.base_model import BaseModel
 from trainer.errors import CheckpointDamaged
 from trainer.examples import Row
-from trainer.finetune import Finetune, FinetuneSettings, Interrupted, StepDone, plan_steps
+from trainer.finetune import Finetune, FinetuneSettings, Interrupted, StepDone, plan_steps, rate_at
 from trainer.generation import Ended, generate
 from trainer.lora import LoraBank
 from trainer.loss import divergence_from_base, target_nats
@@ -132,7 +132,8 @@ def test_rows_in_which_nothing_is_predicted_are_left_out(base: BaseModel) -> Non
     "wrong",
     [
         {"learning_rate": 0.0}, {"learning_rate": float("nan")}, {"clip_norm": -1.0},
-        {"rows_per_step": 0}, {"rows_per_micro_batch": 0}, {"warmup_steps": -1},
+        {"rate_at_end": 1.5}, {"recompute_layers": -1}, {"rows_per_step": 0},
+        {"rows_per_micro_batch": 0}, {"warmup_steps": -1},
     ],
 )  # fmt: skip
 def test_settings_out_of_range_are_refused(wrong: dict[str, float]) -> None:
@@ -199,8 +200,9 @@ def test_a_run_that_is_interrupted_at_any_border_makes_the_same_adapter(base: Ba
     whole, interruptions = adapter_after(base, data)
     assert interruptions == 0
     borders = borders_of(base, data)
-    # of two layers: each begins once forward and once backward, a general row also without adapter
-    assert borders == 4 * (2 + 2) + (2 + 2 + 2)
+    # of two layers: one before each and one after the last; not before the first on the way back,
+    # since nothing learns there. A general row goes forward without adapter, too.
+    assert borders == 4 * (3 + 2) + (3 + 2 + 3)
     for number in range(1, borders + 1):
         adapter, interruptions = adapter_after(base, data, wanted=Border(number))
         assert interruptions == 1
@@ -271,11 +273,19 @@ class Breaks:
 
     def __init__(self) -> None:
         self._left: list[bool] = []
-        for borders in (4, 4, 6, 4, 4):
+        for borders in (5, 5, 8, 5, 5):
             self._left += [True] + [False] * borders
 
     def __call__(self) -> bool:
         return self._left.pop(0)
+
+
+def test_the_rate_rises_shortly_and_falls_to_nothing_along_a_line() -> None:
+    settings = FinetuneSettings(learning_rate=1.0, warmup_steps=2)
+    rates = [rate_at(step, 10, settings) for step in range(10)]
+    assert rates == pytest.approx([0.5, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1])
+    constant = replace(settings, rate_at_end=1.0)
+    assert [rate_at(step, 10, constant) for step in (0, 1, 9)] == [0.5, 1.0, 1.0]
 
 
 def test_progress_is_the_same_after_a_resumption(base: BaseModel) -> None:

@@ -2,18 +2,21 @@
 
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 
 import peft
 import pytest
 import torch
 
 from storage.records import sha256_hex
+from tests.trainer.stock import stock_model, with_adapter
 from trainer.adapter_format import LoraShape
 from trainer.base_model import BaseModel
 from trainer.errors import AdapterDamaged, AdapterMismatch, AdapterUnknown
 from trainer.lora import LoraBank
 
 Load = Callable[..., BaseModel]
+Folders = Callable[[str], Path]
 IDS = torch.arange(6, 46).view(2, 20)
 SHAPE = LoraShape(rank=4, dropout=0.1)
 
@@ -74,17 +77,12 @@ def test_serving_one_adapter_does_not_change_the_other(base: BaseModel, bank: Lo
     assert torch.equal(logits(base, bank, "bea"), other)
 
 
-def test_an_adapter_means_what_peft_means_by_it(base: BaseModel, load: Load) -> None:
+def test_an_adapter_means_what_peft_means_by_it(base: BaseModel, base_folders: Folders) -> None:
     """The bytes of ours, put into a plain peft model, give the same answers."""
     bank = LoraBank(base.model, base.identity)
     create(bank, "ada", seed=1)
     ours = logits(base, bank, "ada")
-    config = peft.LoraConfig(
-        r=4, lora_alpha=16, use_rslora=True, target_modules=sorted(
-            {"q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"}
-        ),
-    )  # fmt: skip
-    theirs = peft.get_peft_model(load("llama").model, config)
+    theirs = with_adapter(stock_model(base_folders("llama"), torch.float32), SHAPE)
     peft.set_peft_model_state_dict(theirs, dict(bank.parameters("ada")))
     theirs.eval()
     with torch.no_grad():

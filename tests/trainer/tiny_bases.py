@@ -43,11 +43,13 @@ FAMILIES: dict[str, tuple[type[Any], type[Any], dict[str, Any]]] = {
 }
 
 
-def full_precision_folder(folder: Path, family: str, *, shard_bytes: int = 10**9) -> Path:
+def full_precision_folder(
+    folder: Path, family: str, *, shard_bytes: int = 10**9, **geometry: Any
+) -> Path:
     """Write a random model of a family in bf16 and a byte-level tokenizer; return the folder."""
     tokenizer = train_tokenizer([TEXT], CONTEXT_TOKENS)
     config_class, model_class, extra = FAMILIES[family]
-    config = config_class(vocab_size=len(tokenizer), **GEOMETRY | extra)
+    config = config_class(vocab_size=len(tokenizer), **GEOMETRY | extra | geometry)
     with torch.random.fork_rng():
         torch.manual_seed(11)
         model = model_class(config).to(torch.bfloat16)

@@ -1,0 +1,61 @@
+"""Keys and values of rows that are decoded together, in rooms that grow by halves.
+
+A step then copies only what it adds; a room is made anew a few times in the life of a row.
+"""
+
+from collections.abc import Sequence
+
+import torch
+
+ROOM_TOKENS = 256  # a room grows by at least this much
+
+
+class KvCache:
+    """For each block (rows, heads, room, size) of keys and of values, filled up to `length`."""
+
+    def __init__(self, blocks: int, heads: int, size: int, dtype: torch.dtype) -> None:
+        self._blocks, self._heads, self._size, self._dtype = blocks, heads, size, dtype
+        self._keys: list[torch.Tensor] = []
+        self._values: list[torch.Tensor] = []
+        self.length = 0
+
+    def make_room(self, rows: int, more: int) -> None:
+        """Let `more` tokens fit behind those that are there."""
+        wanted = self.length + more
+        room = self._keys[0].shape[2] if self._keys else 0
+        if wanted <= room:
+            return
+        room = max(wanted + ROOM_TOKENS, room * 3 // 2)
+        for kept in (self._keys, self._values):
+            for block in range(self._blocks):
+                shape = (rows, self._heads, room, self._size)
+                larger = torch.empty(shape, dtype=self._dtype)
+                if self.length:
+                    larger[:, :, : self.length] = kept[block][:, :, : self.length]
+                    kept[block] = larger
+                else:
+                    kept[block : block + 1] = [larger]
+
+    def append(
+        self, block: int, keys: torch.Tensor, values: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Put (rows, heads, new, size) behind what is there; `length` stays until `advance`.
+
+        Returns:
+            All keys and all values: (rows, heads, length + new, size), views.
+        """
+        end = self.length + keys.shape[2]
+        self._keys[block][:, :, self.length : end] = keys
+        self._values[block][:, :, self.length : end] = values
+        return self._keys[block][:, :, :end], self._values[block][:, :, :end]
+
+    def advance(self, new: int) -> None:
+        """All blocks have appended so many tokens."""
+        self.length += new
+
+    def keep(self, rows: Sequence[int]) -> None:
+        """Drop all rows but these, which move up in this order."""
+        places = torch.tensor(rows, dtype=torch.int64)
+        for kept in (self._keys, self._values):
+            for block, tensor in enumerate(kept):
+                kept[block] = tensor[places]
