@@ -16,6 +16,7 @@ import click
 
 from daemon.cli.adapters import adapters
 from daemon.cli.base import base
+from daemon.cli.bench import bench
 from daemon.cli.chat import chat
 from daemon.cli.demo import demo
 from daemon.cli.exits import ExitCode, exit_code, sentence
@@ -122,5 +123,5 @@ def nightloom() -> None:
     """
 
 
-for verb in (init, run, status, why, privacy, night, adapters, base, chat, demo):
+for verb in (init, run, status, why, privacy, night, adapters, base, chat, bench, demo):
     nightloom.add_command(verb)

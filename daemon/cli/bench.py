@@ -1,0 +1,149 @@
+"""`nightloom bench ...`: how fast this machine is with us and the stock way, in the same run.
+
+What is measured runs in a child process with the engine's own settings; nothing here loads the
+model. The child and all that it starts end with this command.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+
+import daemon
+from daemon.cli.output import Json, json_option, say
+
+GEOMETRIES = ("tiny", "1b", "7b")
+COMMAND = (sys.executable, "-P", "-W", "ignore", "-m", "trainer.bench")
+
+layers_option = click.option(
+    "--layers", type=click.IntRange(1), metavar="N", help="Measure N layers of it and scale up."
+)
+rounds_option = click.option(
+    "--steps", "rounds", type=click.IntRange(1), metavar="N", help="Measure everything N times."
+)
+geometry_option = click.option(
+    "--geometry",
+    type=click.Choice(GEOMETRIES),
+    default="tiny",
+    show_default=True,
+    help="tiny is the built-in base's, 1b TinyLlama's, 7b Llama 2's; the weights are random.",
+)
+
+
+@click.group()
+def bench() -> None:
+    """Measure against the stock way and against what this machine can do.
+
+    Best with nothing else running. Progress goes to stderr; Ctrl-C leaves nothing behind.
+    """
+
+
+@bench.command()
+@layers_option
+@rounds_option
+@json_option
+def kernels(layers: int | None, rounds: int | None, as_json: bool) -> None:
+    """4-bit matrices of a 7B, single products, against bitsandbytes' two modes."""
+    _run(["kernels", "--geometry", "7b", *_words(layers=layers, rounds=rounds)], as_json)
+
+
+@bench.command()
+@geometry_option
+@layers_option
+@click.option("--tokens", type=click.IntRange(16), metavar="N", help="Tokens of a training step.")
+@rounds_option
+@json_option
+def train(
+    geometry: str, layers: int | None, tokens: int | None, rounds: int | None, as_json: bool
+) -> None:
+    """A training step against transformers with peft and bitsandbytes, all with rank 16."""
+    options = _words(layers=layers, tokens=tokens, rounds=rounds)
+    _run(["train", "--geometry", geometry, *options], as_json)
+
+
+@bench.command()
+@geometry_option
+@layers_option
+@click.option("--tokens", type=click.IntRange(1), metavar="N", help="Tokens of context.")
+@click.option(
+    "--llama-python",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="PATH",
+    help="An interpreter that has llama-cpp-python, to compare with llama.cpp's Q4_0.",
+)
+@rounds_option
+@json_option
+def decode(
+    geometry: str,
+    layers: int | None,
+    tokens: int | None,
+    llama_python: Path | None,
+    rounds: int | None,
+    as_json: bool,
+) -> None:
+    """A prompt and the tokens after it, against transformers' forward and llama.cpp."""
+    # as it is written: a virtual environment's interpreter is a link
+    python = None if llama_python is None else llama_python.absolute()
+    options = _words(layers=layers, tokens=tokens, rounds=rounds, llama_python=python)
+    _run(["decode", "--geometry", geometry, *options], as_json)
+
+
+def _words(**options: object) -> list[str]:
+    """Those options that were given, as words of a command line."""
+    given = [(name, value) for name, value in options.items() if value is not None]
+    return [word for name, value in given for word in (f"--{name.replace('_', '-')}", str(value))]
+
+
+def _run(words: list[str], as_json: bool) -> None:
+    report = _measured(words)
+    if as_json:
+        say(json.dumps(report, ensure_ascii=False, indent=2))
+        return
+    from rich.console import Console
+
+    from daemon.cli.bench_table import machine_line, table
+
+    console = Console()
+    console.print(table(report))
+    console.print(machine_line(report["machine"]), highlight=False, markup=False)
+
+
+def _measured(words: list[str]) -> Json:
+    """What the child found.
+
+    Raises:
+        BenchFailed: it says why it could not.
+        BenchDied: it ended without a word.
+    """
+    from daemon.cli.demo_interrupts import Interrupts
+    from daemon.cli.errors import BenchDied, BenchFailed
+    from daemon.engine_process import engine_environment
+
+    environment = engine_environment(os.environ)
+    environment["PYTHONPATH"] = str(Path(daemon.__file__).parents[1])  # the same code, anywhere
+    with (
+        Interrupts() as interrupts,
+        subprocess.Popen(
+            [*COMMAND, *words, "--end-with", str(os.getpid())],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            env=environment,
+            process_group=0,  # Ctrl-C in the terminal is ours to handle
+        ) as process,
+    ):
+        assert process.stdout is not None
+        try:
+            said = process.stdout.read()
+        finally:
+            interrupts.ignore_more()
+            process.kill()
+    try:
+        answer: Json = json.loads(said)
+    except ValueError:
+        raise BenchDied from None
+    if "error" in answer:
+        raise BenchFailed(answer["error"])
+    return answer
