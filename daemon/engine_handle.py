@@ -1,37 +1,22 @@
-"""The service's side of the engine: start it when it is needed, ask it, notice when it is gone.
+"""The service's side of the engine: start it when it is needed, stop it when nobody asks.
 
-One engine at most. What it answers is handed on as messages; what they are worth is checked by
-whoever asked. An engine that dies ends every open request with `EngineDied`; the next request
-starts another one.
+One engine at most, with the base that is in use and the adapters that were asked for. When it is
+gone, the next request starts another one.
 """
 
 import asyncio
 import contextlib
-import itertools
-import json
-import os
-import sys
-from collections.abc import (
-    AsyncGenerator,
-    AsyncIterator,
-    Awaitable,
-    Callable,
-    Iterable,
-    Iterator,
-    Mapping,
-)
-from dataclasses import dataclass, field
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from daemon.errors import EngineDied, EngineFailed
+from daemon.engine_process import Attachment, EngineProcess
+from daemon.errors import EngineDied
 from daemon.memory_reading import resident_bytes
-from ipc.errors import LinkError
 from ipc.frames import Body
-from ipc.link import AsyncLink, Message, link_sockets
-
-STOP_SECONDS = 5.0
+from ipc.link import Message
 
 
 class EngineState(StrEnum):
@@ -39,15 +24,6 @@ class EngineState(StrEnum):
     LOADING = "loading"
     SERVING = "serving"
     TRAINING = "training"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Attachment:
-    """Something that goes before a request: a document's text, an adapter's bytes."""
-
-    name: str
-    body: Body = field(repr=False)
-    facts: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,16 +38,12 @@ class LoadedBase:
 
 
 class _Running:
-    """One engine process and the requests that wait for it."""
+    """An engine process and what it holds."""
 
-    def __init__(self, process: asyncio.subprocess.Process, link: AsyncLink) -> None:
+    def __init__(self, process: EngineProcess) -> None:
         self.process = process
-        self.link = link
-        self.replies: dict[int, asyncio.Queue[Message | None]] = {}
         self.adapters: set[str] = set()
         self.base: LoadedBase | None = None
-        self.pump: asyncio.Task[None] | None = None
-        self.gone = False
 
 
 class EngineHandle:
@@ -99,7 +71,6 @@ class EngineHandle:
         self._running: _Running | None = None
         self._starting = asyncio.Lock()
         self._loading_adapter = asyncio.Lock()
-        self._numbers = itertools.count(1)
         self._open_requests = 0
         self._idle_timer: asyncio.TimerHandle | None = None
         self._training = False
@@ -113,14 +84,14 @@ class EngineHandle:
     def state(self) -> EngineState:
         if self._loading:
             return EngineState.LOADING
-        if self._running is None or self._running.gone:
+        if self._alive() is None:
             return EngineState.STOPPED
         return EngineState.TRAINING if self._training else EngineState.SERVING
 
     @property
     def process_id(self) -> int | None:
-        running = self._running
-        return None if running is None or running.gone else running.process.pid
+        running = self._alive()
+        return None if running is None else running.process.pid
 
     @property
     def base(self) -> LoadedBase | None:
@@ -165,7 +136,7 @@ class EngineHandle:
             for digest in adapters:
                 await self._ensure_adapter(running, digest)
             self._training = self._training or op == "train"
-            messages = self._ask(running, op, parameters or {}, body, attachments)
+            messages = running.process.ask(op, parameters or {}, body, attachments)
             try:
                 async with contextlib.aclosing(messages):
                     async for message in messages:
@@ -186,13 +157,9 @@ class EngineHandle:
 
     async def stop_training(self) -> None:
         """Ask a running `train` to give a checkpoint and end."""
-        running = self._running
-        if running is None or running.gone:
-            return
-        with contextlib.suppress(LinkError):
-            for number in list(running.replies):
-                header = {"id": 0, "op": "stop_training", "target": number}
-                await running.link.send(Message(header=header))
+        running = self._alive()
+        if running is not None:
+            await running.process.stop_training()
 
     @contextlib.contextmanager
     def unpublished(self, digest: str, weights: bytes) -> Iterator[None]:
@@ -205,54 +172,13 @@ class EngineHandle:
 
     async def drop_adapter(self, digest: str) -> None:
         """Take an adapter out of the engine's memory, if it is there."""
-        running = self._running
-        if running is None or running.gone or digest not in running.adapters:
+        running = self._alive()
+        if running is None or digest not in running.adapters:
             return
         running.adapters.discard(digest)
         with contextlib.suppress(EngineDied):  # then it is out of memory as well
-            async for _ in self._ask(running, "adapter_drop", {"name": adapter_name(digest)}, b""):
+            async for _ in running.process.ask("adapter_drop", {"name": adapter_name(digest)}):
                 pass
-
-    async def _ask(
-        self,
-        running: _Running,
-        op: str,
-        parameters: dict[str, Any],
-        body: Body,
-        attachments: AsyncIterator[Attachment] | None = None,
-    ) -> AsyncGenerator[Message, None]:
-        number = next(self._numbers)
-        replies: asyncio.Queue[Message | None] = asyncio.Queue()
-        running.replies[number] = replies
-        finished = False
-        try:
-            if attachments is not None:
-                async for attached in attachments:
-                    header = {"id": number, "attach": attached.name, **attached.facts}
-                    await running.link.send(Message(header=header, body=attached.body))
-            header = {"id": number, "op": op, "parameters": parameters}
-            await running.link.send(Message(header=header, body=body))
-            while True:
-                message = await replies.get()
-                if message is None:
-                    finished = True
-                    raise EngineDied()
-                event = message.header.get("event")
-                finished = event in ("done", "failed")
-                if event == "failed":
-                    raise EngineFailed.from_header(message.header)
-                yield message
-                if finished:
-                    return
-        except LinkError as error:
-            finished = True
-            raise EngineDied() from error
-        finally:
-            running.replies.pop(number, None)
-            if not finished and not running.gone:
-                with contextlib.suppress(LinkError):
-                    header = {"id": 0, "op": "cancel", "target": number}
-                    await running.link.send(Message(header=header))
 
     async def _ensure_adapter(self, running: _Running, digest: str) -> None:
         async with self._loading_adapter:
@@ -260,7 +186,7 @@ class EngineHandle:
                 return
             data = self._unpublished.get(digest) or await self._weights(digest)
             parameters = {"name": adapter_name(digest), "sha256": digest}
-            async for _ in self._ask(running, "adapter_load", parameters, data):
+            async for _ in running.process.ask("adapter_load", parameters, data):
                 pass
             running.adapters.add(digest)
 
@@ -268,13 +194,13 @@ class EngineHandle:
 
     async def _ensure_running(self) -> _Running:
         async with self._starting:
-            running = self._running
-            if running is not None and not running.gone:
+            running = self._alive()
+            if running is not None:
                 return running
             self._loading = True
             try:
-                if running is not None:
-                    await self._end(running)
+                if self._running is not None:
+                    await self._end(self._running)
                 return await self._start()
             finally:
                 self._loading = False
@@ -282,10 +208,10 @@ class EngineHandle:
     async def _start(self) -> _Running:
         """Start a process and have it load the base; from its first moment on `stop` finds it."""
         folder = self._base_folder()
-        running = self._running = await self._spawn()
+        running = self._running = _Running(await EngineProcess.start())
         try:
             parameters = {"folder": str(folder), "threads": self._threads}
-            async for message in self._ask(running, "load", parameters, b""):
+            async for message in running.process.ask("load", parameters):
                 header = message.header
             running.base = LoadedBase(
                 identity=str(header["identity"]),
@@ -300,42 +226,6 @@ class EngineHandle:
             raise
         return running
 
-    async def _spawn(self) -> _Running:
-        ours, theirs = link_sockets()
-        with contextlib.ExitStack() as undo, theirs:
-            undo.callback(ours.close)
-            process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-P",  # what lies in the current folder is not ours to import
-                "-m",
-                "daemon.engine",
-                str(theirs.fileno()),
-                pass_fds=(theirs.fileno(),),
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.DEVNULL,
-                env=engine_environment(os.environ),
-                process_group=0,  # Ctrl-C is the service's to answer
-            )
-            undo.pop_all()
-        running = _Running(process, await AsyncLink.connect(ours))
-        running.pump = asyncio.create_task(self._pump(running), name="engine replies")
-        return running
-
-    async def _pump(self, running: _Running) -> None:
-        """Hand every reply to the request that waits for it, until the engine is gone."""
-        try:
-            with contextlib.suppress(LinkError):
-                while True:
-                    message = await running.link.receive()
-                    number = message.header.get("id")
-                    replies = running.replies.get(number) if type(number) is int else None
-                    if replies is not None:
-                        replies.put_nowait(message)
-        finally:
-            running.gone = True
-            for replies in running.replies.values():
-                replies.put_nowait(None)
-
     async def stop(self) -> None:
         """Stop the process and wait until it is gone; its memory comes back."""
         if self._idle_timer is not None:
@@ -347,17 +237,12 @@ class EngineHandle:
             await asyncio.wait(set(self._stops))
 
     async def _end(self, running: _Running) -> None:
-        running.gone = True
-        await running.link.close()
-        patience = STOP_SECONDS if running.base else 0.0  # one that still starts hears nothing
-        try:
-            await asyncio.wait_for(running.process.wait(), patience)
-        except TimeoutError:
-            with contextlib.suppress(ProcessLookupError):
-                running.process.kill()
-            await running.process.wait()
-        if running.pump is not None:
-            await running.pump
+        loaded = running.base is not None
+        await running.process.end(patiently=loaded)  # one that loads hears nothing
+
+    def _alive(self) -> _Running | None:
+        running = self._running
+        return None if running is None or running.process.gone else running
 
     @contextlib.contextmanager
     def _in_use(self) -> Iterator[None]:
@@ -386,29 +271,3 @@ class EngineHandle:
 def adapter_name(digest: str) -> str:
     """The name of an adapter inside the engine: versions lie side by side."""
     return f"a_{digest[:12]}"
-
-
-def body_json(value: object) -> bytes:
-    """A request's private part: it goes into the body, which nothing ever logs."""
-    return json.dumps(value, ensure_ascii=False).encode()
-
-
-def engine_environment(ours: Mapping[str, str]) -> dict[str, str]:
-    """What the engine may know of our environment: no home, no passphrase file."""
-    kept = {
-        name: value
-        for name, value in ours.items()
-        if name in ("PATH", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV", "OMP_NUM_THREADS",
-                    "CUDA_VISIBLE_DEVICES", "LD_LIBRARY_PATH", "PYTHONPATH")
-    }  # fmt: skip
-    return kept | {
-        "HF_HUB_OFFLINE": "1",
-        "TRANSFORMERS_OFFLINE": "1",
-        "HF_HUB_DISABLE_TELEMETRY": "1",
-        "TOKENIZERS_PARALLELISM": "false",
-        "HOME": "/nonexistent",
-        "PYTHONDONTWRITEBYTECODE": "1",
-        # Threads that wait for each other give their core away soon: 4 % slower alone, and beside
-        # a busy loop 700 to 1,240 instead of 670 to 930 tokens/s (2 cores, one short run each).
-        "GOMP_SPINCOUNT": "1000",
-    }

@@ -3,6 +3,12 @@
 
     DaemonError
     ├── ConfigError                  config.toml, with every mistake in it
+    ├── ConfigNotEdited
+    ├── BaseListError                a base that cannot be chosen or removed
+    │   ├── NoSuchBase
+    │   ├── BaseBroken
+    │   ├── BaseBuiltIn
+    │   └── BaseInUse
     ├── SourceError                  a place that cannot be collected from
     │   ├── SourceMissing
     │   ├── SourceNotAFolder
@@ -11,12 +17,15 @@
     │   ├── SourceInsideSource
     │   ├── SourceUnknown
     │   └── UnsupportedKind
+    ├── AdapterOfAnotherBase
     ├── NightError                   a night that cannot go on
+    │   ├── BaseExchanged
     │   └── CandidateBroken
     └── EngineError                  the child process with the model
         ├── UnknownBase
         ├── BaseUnusable
         ├── EngineDied
+        │   └── EngineFlooded
         └── EngineFailed
 
 Facts in braces are numbers and fixed words of ours, and in `ConfigError` keys of the user's own
@@ -66,6 +75,35 @@ class ConfigError(DaemonError):
         return "\n".join([self._sentence(), *(f"  {mistake}" for mistake in self.mistakes)])
 
 
+class ConfigNotEdited(DaemonError):
+    """The configuration writes its engine section in a form that is not changed for you; set
+    base = "{}" there by hand."""
+
+
+# --------------------------------------------------------------------------- bases
+
+
+class BaseListError(DaemonError):
+    """The base cannot be chosen or removed."""
+
+
+class NoSuchBase(BaseListError):
+    """There is no base with this name; `nightloom base list` shows those there are."""
+
+
+class BaseBroken(BaseListError):
+    """The base cannot be used, so it was not chosen: {}"""
+
+
+class BaseBuiltIn(BaseListError):
+    """The built-in base belongs to the package and is not removed."""
+
+
+class BaseInUse(BaseListError):
+    """This base is the one in use; choose another with `nightloom base use`, start the service
+    again, and remove it then."""
+
+
 # --------------------------------------------------------------------------- sources
 
 
@@ -103,6 +141,14 @@ class UnsupportedKind(SourceError):
     """Sources of this kind are not known; known are: {}."""
 
 
+# --------------------------------------------------------------------------- adapters
+
+
+class AdapterOfAnotherBase(DaemonError):
+    """Adapter {} belongs to another base than the one in use; it can answer again when
+    `engine.base` in the configuration names that base and the service was started anew."""
+
+
 # --------------------------------------------------------------------------- nights
 
 
@@ -111,6 +157,11 @@ class NightError(DaemonError):
 
     def __init__(self, sentence: str = "The night could not go on.") -> None:
         super().__init__(sentence)
+
+
+class BaseExchanged(NightError):
+    """Another base was put into the folder of the one that the engine holds; stop the service and
+    start it again."""
 
 
 class CandidateBroken(NightError):
@@ -136,6 +187,11 @@ class BaseUnusable(EngineError):
 
 class EngineDied(EngineError):
     """The engine ended in the middle of its work; the next request starts it again."""
+
+
+class EngineFlooded(EngineDied):
+    """The engine sent more than it was asked for, so it was ended; the next request starts it
+    again."""
 
 
 class EngineFailed(EngineError):

@@ -24,3 +24,13 @@ def resident_bytes(pid: int) -> int:
     except OSError:
         return 0
     return int(fields[1]) * PAGE_BYTES
+
+
+def machine_bytes() -> int:
+    """Memory that processes here may use: the machine's, or less where a group is held to less."""
+    physical = os.sysconf("SC_PHYS_PAGES") * PAGE_BYTES
+    try:  # https://docs.kernel.org/admin-guide/cgroup-v2.html, memory.max
+        limit = Path("/sys/fs/cgroup/memory.max").read_text(encoding="ascii").strip()
+    except OSError:
+        return physical
+    return min(physical, int(limit)) if limit.isdigit() else physical

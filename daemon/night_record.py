@@ -127,6 +127,40 @@ def planned(record: Record) -> NightPlan | None:
     return NightPlan(**{name: tuple(roles[name]) for name in lists}, seed=roles["seed"])
 
 
+def still_valid(
+    record: Record,
+    *,
+    base: str,
+    parent: str | None,
+    recipe: Mapping[str, Any],
+    present: frozenset[int],
+) -> NightPlan | None:
+    """An unfinished night's plan, if base, parent, recipe and documents are as they were.
+
+    Args:
+        base, parent: what a night would start from now.
+        recipe: as configured now.
+        present: the documents that are still current.
+    """
+    plan = planned(record)
+    if plan is None or (record["base"], record["parent"]) != (base, parent):
+        return None
+    if record["plan"]["recipe"] != recipe or not plan.all_ids <= present:
+        return None
+    return plan
+
+
+def abandoned(record: Record) -> Record:
+    """An unfinished night that cannot be taken up again."""
+    return {
+        **record,
+        "state": NightState.FAILED.value,
+        "reason": "abandoned",
+        "sentence": "It was interrupted, and its text or its base is no longer the same; "
+        "a new night began.",
+    }
+
+
 def with_measured(record: Record, measured: Measured) -> Record:
     """The record with what the gate measured; figures that are not finite become null."""
     before, after = measured.held_out_loss_before, measured.held_out_loss_after

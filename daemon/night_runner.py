@@ -16,8 +16,6 @@ log = logging.getLogger("nightloom.night")
 
 Json = dict[str, Any]
 
-STOP_AGAIN_SECONDS = 0.5
-
 
 class NightRunner:
     """Starts the night shift when somebody asks, and tells all who watch."""
@@ -56,9 +54,8 @@ class NightRunner:
         if not self.runs:
             return False
         assert self._task is not None
-        while not self._task.done():  # said again, for what it was said to may just have ended
-            await self._shift.stop()
-            await asyncio.wait({self._task}, timeout=STOP_AGAIN_SECONDS)
+        await self._shift.stop()
+        await asyncio.wait({self._task})
         return True
 
     async def _run(self) -> None:

@@ -15,22 +15,24 @@ from typing import Any
 from daemon import bases as base_listing
 from daemon import night_record
 from daemon.bases import Bases
+from daemon.chosen_base import ChosenBase, answering
 from daemon.collecting.collector import Collector
 from daemon.engine_handle import EngineHandle
 from daemon.errors import (
+    AdapterOfAnotherBase,
     DaemonError,
     SourceError,
     SourceInsideSource,
     SourceIsVault,
-    UnknownBase,
 )
 from daemon.memory_reading import own_bytes
-from daemon.night_planning import PlanPolicy, about_tokens
+from daemon.night_planning import PlanPolicy, TooLittle, about_tokens, plan_night
 from daemon.night_record import NightState
 from daemon.night_runner import NightRunner
+from daemon.night_vault import waiting_documents
 from daemon.vault_door import VaultDoor
 from ipc.errors import OperationError
-from storage.errors import NotKept, SourceExists, StorageError
+from storage.errors import AdapterDamaged, NothingToRollBack, NotKept, SourceExists, StorageError
 from storage.records import DocumentState, PublishedAdapter, SourceSettings, StoredDocument
 from storage.vault import Vault
 
@@ -48,7 +50,7 @@ class Operations:
         collector: Collector,
         nights: NightRunner,
         bases: Bases,
-        base_name: str,
+        base: ChosenBase,
         plan: PlanPolicy,
         shut_down: Callable[[], None],
     ) -> None:
@@ -57,7 +59,7 @@ class Operations:
         self._collector = collector
         self._nights = nights
         self._bases = bases
-        self._base_name = base_name
+        self._base = base
         self._plan = plan
         self._shut_down = shut_down
 
@@ -67,12 +69,15 @@ class Operations:
         with _said():
             counts = await self._vault.call(lambda vault: vault.documents.counts())
             current = await self._vault.call(lambda vault: vault.shelf.current())
+            base = await asyncio.to_thread(self._base.identity)
             last = await self._vault.call(lambda vault: vault.ledger.nights(1))
+        answers = answering(current, base)
         live = {state: n for state, n in counts.items() if state is not DocumentState.SUPERSEDED}
         return {
             "state": self._nights.state.value,
-            "base": self._base_name,
-            "adapter": current.sha256[:12] if current else None,
+            "base": self._base.name,
+            "adapter": answers.sha256[:12] if answers else None,
+            "adapter_of_another_base": current.sha256[:12] if current and not answers else None,
             "documents": sum(live.values()),
             "pending_documents": live[DocumentState.NEW],
             "engine": self._engine.state.value,
@@ -86,10 +91,10 @@ class Operations:
     async def why(self) -> Json:
         """The conditions that there are: whether a night that is asked for now could work."""
         preview = await self.preview()
-        problem = await asyncio.to_thread(self._base_problem)
+        problem = await asyncio.to_thread(self._base.problem)
         conditions = [
             _condition("vault", True, "open", "open", None),
-            _condition("base", problem is None, self._base_name, "readable", problem),
+            _condition("base", problem is None, self._base.name, "readable", problem),
             _condition(
                 "new text",
                 preview["enough"],
@@ -100,15 +105,9 @@ class Operations:
         ]
         return {"would_work": all(c["holds"] for c in conditions), "conditions": conditions}
 
-    def _base_problem(self) -> str | None:
-        try:
-            return self._bases.find(self._base_name).problem
-        except UnknownBase as error:
-            return str(error)
-
     async def bases(self) -> list[Json]:
         found = await asyncio.to_thread(self._bases.all)
-        return [base_listing.shown(b, in_use=b.name == self._base_name) for b in found]
+        return [base_listing.shown(b, in_use=b.name == self._base.name) for b in found]
 
     async def shut_down(self) -> Json:
         self._shut_down()
@@ -151,10 +150,11 @@ class Operations:
         """What tonight would train on, by source and by document; never the text itself."""
         with _said():
             documents = await self._vault.call(_new_documents)
+            waiting = await self._vault.call(waiting_documents)
             counts = await self._vault.call(lambda vault: vault.documents.counts_by_source())
         tokens = about_tokens(sum(d["characters"] for d in documents))
-        missing = max(0, self._plan.minimum_tokens - tokens)
-        missing_documents = max(0, self._plan.minimum_documents - len(documents))
+        plan = plan_night(waiting, self._plan, seed=0)  # how much is missing does not depend on it
+        lack = plan if isinstance(plan, TooLittle) else None
         by_source = {
             name: [d for d in documents if d["source"] == name]
             for name in {*counts, *(d["source"] for d in documents)}
@@ -173,10 +173,10 @@ class Operations:
             "about_tokens": tokens,
             "minimum_tokens": self._plan.minimum_tokens,
             "minimum_documents": self._plan.minimum_documents,
-            "enough": not missing and not missing_documents,
-            "missing_tokens": missing,
-            "missing_documents": missing_documents,
-            "sentence": _missing_sentence(missing, missing_documents),
+            "enough": lack is None,
+            "missing_tokens": lack.missing_tokens if lack else 0,
+            "missing_documents": lack.missing_documents if lack else 0,
+            "sentence": lack.sentence if lack else None,
             "documents": documents,
         }
 
@@ -218,17 +218,28 @@ class Operations:
     async def adapters(self) -> list[Json]:
         with _said():
             shelf = await self._vault.call(lambda vault: vault.shelf.list())
-        return [_adapter(each) for each in shelf]
+            base = await asyncio.to_thread(self._base.identity)
+        return [_adapter(each, base) for each in shelf]
 
     async def use_adapter(self, adapter: str) -> Json:
+        """Put an adapter in use, which has to be one of the base that is in use."""
         digest = adapter.removeprefix("personal@")
         with _said():
-            return _adapter(await self._vault.call(lambda vault: vault.shelf.use(digest)))
+            base = (await asyncio.to_thread(self._base.facts)).identity
+            wanted = await self._vault.call(lambda vault: vault.shelf.get(digest))
+            if wanted.base != base:
+                raise AdapterOfAnotherBase(wanted.sha256[:12])
+            return _adapter(await self._vault.call(lambda v: v.shelf.use(wanted.sha256)), base)
 
     async def rollback(self) -> Json:
         with _said():
+            base = (await asyncio.to_thread(self._base.facts)).identity
+            with contextlib.suppress(AdapterDamaged):  # going back is the way out of that
+                current = await self._vault.call(lambda vault: vault.shelf.current())
+                if not answering(current, base):
+                    raise NothingToRollBack
             now = await self._vault.call(lambda vault: vault.shelf.rollback())
-        return _adapter(now) if now else {"sha256": None, "status": "base"}
+        return _adapter(now, base) if now else {"sha256": None, "status": "base"}
 
 
 def _new_documents(vault: Vault) -> list[Json]:
@@ -245,20 +256,12 @@ def _new_documents(vault: Vault) -> list[Json]:
     ]
 
 
-def _missing_sentence(tokens: int, documents: int) -> str | None:
-    parts = []
-    if tokens:
-        parts.append(f"about {tokens:,} more tokens of new text")
-    if documents:
-        parts.append(f"{documents} more new documents")
-    return f"A night needs {' and '.join(parts)}." if parts else None
-
-
-def _adapter(adapter: PublishedAdapter) -> Json:
+def _adapter(adapter: PublishedAdapter, base: str | None) -> Json:
     return {
         "sha256": adapter.sha256,
         "parent": adapter.parent,
         "base": adapter.base,
+        "of_base_in_use": adapter.base == base,
         "trained_at": adapter.trained_at,
         "status": adapter.status.value,
         "documents": len(adapter.seen_items),

@@ -13,17 +13,16 @@ import signal
 import sys
 import time
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from daemon.bases import Bases
+from daemon.chosen_base import ChosenBase
 from daemon.collecting.collector import Collector
 from daemon.collecting.vault_store import VaultStore
 from daemon.config import Config
 from daemon.confinement import protect_memory
 from daemon.engine_handle import EngineHandle
-from daemon.errors import BaseUnusable
 from daemon.home import Home
 from daemon.night_planning import PlanPolicy
 from daemon.night_runner import NightRunner
@@ -67,8 +66,9 @@ async def _serve(home: Home, config: Config, vault: Vault, sockets: ServiceSocke
         door = VaultDoor(vault)
         cleanup.push_async_callback(door.close)
         bases = Bases(home.bases)
+        base = ChosenBase(bases, config.engine.base)
         engine = EngineHandle(
-            base_folder=lambda: _base_folder(bases, config.engine.base),
+            base_folder=base.folder,
             weights=lambda digest: door.call(lambda v: v.shelf.weights(digest)),
             threads=config.engine.threads,
             idle_seconds=config.engine.idle_minutes * 60,
@@ -76,7 +76,12 @@ async def _serve(home: Home, config: Config, vault: Vault, sockets: ServiceSocke
         cleanup.push_async_callback(engine.stop)
         plan = PlanPolicy(minimum_tokens=config.night.minimum_tokens)
         nights = NightRunner(
-            NightShift(vault=door, engine=engine, options=_night_options(config, plan))
+            NightShift(
+                vault=door,
+                engine=engine,
+                base=base.facts,
+                options=_night_options(config, plan),
+            )
         )
         cleanup.push_async_callback(nights.stop)
         collector = await cleanup.enter_async_context(_collecting(home, config, door))
@@ -86,11 +91,11 @@ async def _serve(home: Home, config: Config, vault: Vault, sockets: ServiceSocke
             collector=collector,
             nights=nights,
             bases=bases,
-            base_name=config.engine.base,
+            base=base,
             plan=plan,
             shut_down=stop.set,
         )
-        serving = Serving(vault=door, engine=engine, started_at=int(time.time()))
+        serving = Serving(vault=door, engine=engine, base=base, started_at=int(time.time()))
         servers = Servers()
         cleanup.push_async_callback(servers.stop)
         await servers.start(sockets.api, sockets.admin, serving, operations)
@@ -98,6 +103,8 @@ async def _serve(home: Home, config: Config, vault: Vault, sockets: ServiceSocke
         log.info("listening")
         await stop.wait()
         log.info("stopping")
+        # Together: who watches the night hears of its end, and so its answer ends as well.
+        await asyncio.gather(nights.stop(), servers.stop())
     return 0
 
 
@@ -134,10 +141,3 @@ def _night_options(config: Config, plan: PlanPolicy) -> NightOptions:
         max_seconds=config.night.minutes * 60,
         checkpoint_seconds=config.night.checkpoint_minutes * 60,
     )
-
-
-def _base_folder(bases: Bases, name: str) -> Path:
-    base = bases.find(name)
-    if base.problem is not None:
-        raise BaseUnusable(base.problem)
-    return base.folder

@@ -1,16 +1,20 @@
 """Requests from `api.sock` to the engine: which version answers is fixed when a request comes in.
 
 Implements `ipc.inference.InferenceBackend`. `personal` is whatever the shelf calls current at
-that moment (the bare base as long as there is none); a swap later does not touch the request.
+that moment, and the bare base as long as there is none of this base; a swap later does not touch
+the request.
 """
 
+import asyncio
 import contextlib
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Any
 
-from daemon.engine_handle import EngineHandle, adapter_name, body_json
-from daemon.errors import EngineDied, EngineError, EngineFailed
+from daemon.chosen_base import ChosenBase
+from daemon.engine_handle import EngineHandle, adapter_name
+from daemon.engine_process import body_json
+from daemon.errors import AdapterOfAnotherBase, EngineDied, EngineError, EngineFailed
 from daemon.vault_door import VaultDoor
 from ipc.errors import BadRequest, EngineUnavailable, PromptTooLong, QueueFull, UnknownModel
 from ipc.inference import (
@@ -27,6 +31,7 @@ from storage.records import AdapterStatus, PublishedAdapter
 
 QUEUE_LIMIT = 32  # requests that may wait for the one model thread
 RETRY_AFTER_SECONDS = 5
+SHORTEST_DIGEST = 6  # characters that may name an adapter
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,26 +42,34 @@ class Pinned:
     adapter: str | None  # digest
 
 
-def choose_version(model: str, shelf: list[PublishedAdapter]) -> Pinned:
+def choose_version(model: str, shelf: list[PublishedAdapter], base: str) -> Pinned:
     """Which adapter `model` means now.
 
+    Args:
+        base: identity of the base in use; adapters of others cannot answer.
+
     Raises:
-        UnknownModel: no such adapter, or one that was withdrawn.
+        UnknownModel: no such adapter, or one that was withdrawn or belongs to another base.
     """
     if model == "base":
         return Pinned(label="base", adapter=None)
-    usable = [a for a in shelf if a.status is not AdapterStatus.WITHDRAWN]
+    kept = [a for a in shelf if a.status is not AdapterStatus.WITHDRAWN]
     if model == "personal":
-        usable = [a for a in usable if a.status is AdapterStatus.CURRENT]
-        if not usable:
-            return Pinned(label="base", adapter=None)
-    elif model.startswith("personal@") and len(model) >= len("personal@") + 6:
-        usable = [a for a in usable if a.sha256.startswith(model.removeprefix("personal@"))]
-    else:
+        current = [a for a in kept if a.status is AdapterStatus.CURRENT and a.base == base]
+        return _pinned(current[0]) if current else Pinned(label="base", adapter=None)
+    digest = model.removeprefix("personal@")
+    if digest == model or len(digest) < SHORTEST_DIGEST:
         raise UnknownModel
-    if len(usable) != 1:
+    meant = [a for a in kept if a.sha256.startswith(digest)]
+    if len(meant) != 1:
         raise UnknownModel
-    return Pinned(label=f"personal@{usable[0].sha256[:12]}", adapter=usable[0].sha256)
+    if meant[0].base != base:
+        raise UnknownModel(str(AdapterOfAnotherBase(meant[0].sha256[:12])))
+    return _pinned(meant[0])
+
+
+def _pinned(adapter: PublishedAdapter) -> Pinned:
+    return Pinned(label=f"personal@{adapter.sha256[:12]}", adapter=adapter.sha256)
 
 
 class Serving:
@@ -65,18 +78,24 @@ class Serving:
     Args:
         vault: for the adapters on the shelf.
         engine: generates.
+        base: the one that the engine uses.
         started_at: seconds since the epoch; what `/v1/models` gives as the base's `created`.
     """
 
-    def __init__(self, *, vault: VaultDoor, engine: EngineHandle, started_at: int) -> None:
+    def __init__(
+        self, *, vault: VaultDoor, engine: EngineHandle, base: ChosenBase, started_at: int
+    ) -> None:
         self._vault = vault
         self._engine = engine
+        self._base = base
         self._started_at = started_at
         self._waiting = 0
 
     async def models(self) -> list[ModelInfo]:
-        """`personal`, `base`, and every adapter by its digest; does not start the engine."""
+        """`personal`, `base`, and every adapter of this base; does not start the engine."""
+        identity = await asyncio.to_thread(self._base.identity)
         shelf = await self._vault.call(lambda vault: vault.shelf.list())
+        shelf = [adapter for adapter in shelf if adapter.base == identity]
         current = next((a for a in shelf if a.status is AdapterStatus.CURRENT), None)
         rows = [_info("personal", current, self._started_at), _info("base", None, self._started_at)]
         rows += [
@@ -92,8 +111,9 @@ class Serving:
             raise QueueFull(retry_after=RETRY_AFTER_SECONDS)
         self._waiting += 1
         try:
+            base = await asyncio.to_thread(self._base.facts)
             shelf = await self._vault.call(lambda vault: vault.shelf.list())
-            pinned = choose_version(request.model, shelf)
+            pinned = choose_version(request.model, shelf, base.identity)
             parameters, body = _asked(request, pinned)
             adapters = [pinned.adapter] if pinned.adapter else []
             messages = self._engine.request("generate", parameters, body, adapters=adapters)

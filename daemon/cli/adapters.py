@@ -6,6 +6,11 @@ from daemon.cli import text
 from daemon.cli.output import Json, json_option, show
 from daemon.cli.reaching import administration
 
+OF_ANOTHER_BASE = (
+    "An adapter of another base answers only while `engine.base` in the configuration names that "
+    "base."
+)
+
 
 @click.group()
 def adapters() -> None:
@@ -43,7 +48,7 @@ def _adapters_text(answer: list[Json]) -> str:
     rows = [
         (
             text.short(adapter["sha256"]),
-            text.value(adapter["status"]),
+            _status(adapter),
             text.moment(adapter["trained_at"]),
             text.count(adapter["documents"]),
             text.short(adapter["parent"]),
@@ -52,11 +57,21 @@ def _adapters_text(answer: list[Json]) -> str:
         for adapter in answer
     ]
     headings = ("adapter", "status", "trained", "documents", "parent", "base")
-    return text.table(headings, rows, right="   r")
+    shown = text.table(headings, rows, right="   r")
+    return shown if all(map(_can_answer, answer)) else f"{shown}\n\n{OF_ANOTHER_BASE}"
+
+
+def _status(adapter: Json) -> str:
+    status = text.value(adapter["status"])
+    return status if _can_answer(adapter) else f"{status}, of another base"
+
+
+def _can_answer(adapter: Json) -> bool:
+    return bool(adapter.get("of_base_in_use", True))
 
 
 def _now_text(answer: Json) -> str:
     digest = answer.get("sha256") or answer.get("adapter")
-    if digest is None:
+    if digest is None or not _can_answer(answer):
         return "The base answers alone now."
     return f"Adapter {text.short(digest)} answers as 'personal' now."

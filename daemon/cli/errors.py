@@ -12,6 +12,10 @@ The docstring of each class is the sentence the user reads; none of them holds t
     ├── PassphraseNotGiven
     ├── NightOnlyNow
     ├── NightLost
+    ├── NobodyToAsk
+    ├── NotConfirmed
+    ├── BenchFailed
+    ├── BenchDied
     └── DemoError
         ├── DemoFolderTaken
         ├── DemoServiceDied
@@ -63,6 +67,30 @@ class NightOnlyNow(CommandError):
 class NightLost(CommandError):
     """The night ended without a result; the service's log says why, and
     `nightloom night run --now` tries again."""
+
+
+class NobodyToAsk(CommandError):
+    """There is no terminal to ask on; give --yes to have it done without a question."""
+
+
+class NotConfirmed(CommandError):
+    """Nothing was done, as you wished."""
+
+
+class BenchFailed(CommandError):
+    """The bench could not be finished."""
+
+    def __init__(self, sentence: str = "") -> None:
+        super().__init__(sentence)
+        self._sentence = sentence  # the bench's own, when it said one
+
+    def __str__(self) -> str:
+        return self._sentence or super().__str__()
+
+
+class BenchDied(CommandError):
+    """The bench ended without a result, most likely for want of memory; close other programs or
+    choose a smaller --geometry or fewer --layers."""
 
 
 class DemoError(CommandError):

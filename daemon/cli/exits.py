@@ -9,6 +9,7 @@ from enum import IntEnum
 from pathlib import Path
 
 from daemon import errors as service
+from daemon.adding import errors as adding
 from daemon.cli import errors as command
 from ipc import errors as ipc
 from storage import errors as storage
@@ -41,6 +42,7 @@ TABLE = (
     Row(error=command.PassphraseEmpty, code=ExitCode.USAGE),
     Row(error=command.PassphraseNotGiven, code=ExitCode.USAGE),
     Row(error=command.NightOnlyNow, code=ExitCode.USAGE),
+    Row(error=command.NobodyToAsk, code=ExitCode.USAGE),
     Row(error=command.DemoFolderTaken, code=ExitCode.REFUSED),
     Row(error=command.CommandError, code=ExitCode.FAILED),
     Row(error=ipc.NotRunning, code=ExitCode.NOT_RUNNING),
@@ -74,6 +76,21 @@ TABLE = (
     Row(error=service.ConfigError, code=ExitCode.USAGE),
     Row(error=service.SourceIsVault, code=ExitCode.REFUSED),
     Row(error=service.SourceInsideSource, code=ExitCode.REFUSED),
+    Row(error=service.BaseBuiltIn, code=ExitCode.REFUSED),
+    Row(error=service.BaseInUse, code=ExitCode.REFUSED),
+    Row(error=adding.NameInvalid, code=ExitCode.USAGE),
+    Row(error=adding.NameNeeded, code=ExitCode.USAGE),
+    Row(error=adding.SourceInvalid, code=ExitCode.USAGE),
+    Row(error=adding.FolderMissing, code=ExitCode.USAGE),
+    Row(error=adding.NotAFolder, code=ExitCode.USAGE),
+    Row(error=adding.HubAddressInvalid, code=ExitCode.USAGE),
+    Row(error=adding.NameTaken, code=ExitCode.REFUSED),
+    Row(error=adding.AlreadyAdding, code=ExitCode.REFUSED),
+    Row(error=adding.OtherUnfinished, code=ExitCode.REFUSED),
+    Row(error=adding.LicenceNotAccepted, code=ExitCode.REFUSED),
+    Row(error=adding.LicenceDiffers, code=ExitCode.REFUSED),
+    Row(error=adding.BaseRefused, code=ExitCode.REFUSED),
+    Row(error=adding.OnlyPickles, code=ExitCode.REFUSED),
     Row(error=service.DaemonError, code=ExitCode.FAILED),
 )
 OPERATIONS = {

@@ -35,7 +35,14 @@ def why(as_json: bool) -> None:
 
 
 def _status_text(answer: Json) -> str:
-    return text.pairs((label, show_as(answer.get(key))) for key, label, show_as in STATUS_LINES)
+    shown = text.pairs((label, show_as(answer.get(key))) for key, label, show_as in STATUS_LINES)
+    idle = answer.get("adapter_of_another_base")
+    if idle is None:
+        return shown
+    return (
+        f"{shown}\n\nAdapter {text.short(idle)} belongs to another base than the one in use, so "
+        "the base answers alone until a night has made one for it."
+    )
 
 
 def _why_text(answer: Json) -> str:

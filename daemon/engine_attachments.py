@@ -1,0 +1,43 @@
+"""What came with a job, read: texts, the base's samples, adapters and checkpoints as bytes."""
+
+import json
+from collections.abc import Iterator
+
+import numpy as np
+
+from daemon.engine import Job
+from ipc.link import Message
+from trainer.examples import Role, SourceText, TokenIds, Turn
+
+
+def texts(job: Job) -> list[SourceText]:
+    """Attached documents: JSON bodies with `text`, or `turns` of [own, text]."""
+    found = []
+    for message in _named(job, "text"):
+        body = json.loads(bytes(message.body))
+        turns = tuple(Turn(own=bool(own), text=text) for own, text in body.get("turns", ()))
+        found.append(
+            SourceText(
+                key=int(message.header["key"]),
+                role=Role(message.header["role"]),
+                text=body.get("text"),
+                turns=turns,
+            )
+        )
+    return found
+
+
+def samples(job: Job) -> TokenIds:
+    """The attached samples of the base: (count, tokens) int32; (0, 1) without any."""
+    for message in _named(job, "samples"):
+        return np.frombuffer(message.body, dtype="<i4").reshape(message.header["shape"])
+    return np.zeros((0, 1), dtype=np.int32)
+
+
+def attached(job: Job, name: str) -> bytes | None:
+    """The bytes of the attachment with this name, if there is one."""
+    return next((bytes(message.body) for message in _named(job, name)), None)
+
+
+def _named(job: Job, name: str) -> Iterator[Message]:
+    return (message for message in job.attachments if message.header["attach"] == name)

@@ -1,0 +1,214 @@
+"""The vault as a night sees it: what it reads, what it hands to the engine, what it keeps.
+
+Decides nothing. A document that does not open is named by its number and left out.
+"""
+
+import functools
+import logging
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+from daemon.engine_process import Attachment, body_json
+from daemon.night_planning import NightPlan, Waiting, states_after
+from daemon.night_record import Record
+from daemon.vault_door import VaultDoor
+from storage.errors import FileDamaged, StorageError
+from storage.records import (
+    CandidateAdapter,
+    DocumentState,
+    Passed,
+    PublishedAdapter,
+    StoredDocument,
+)
+from storage.vault import Vault
+
+log = logging.getLogger("nightloom.night")
+
+DOCUMENTS_AT_ONCE = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Samples:
+    """The base's own samples: (count, tokens) little-endian int32."""
+
+    rows: bytes = field(repr=False)
+    count: int
+    tokens: int
+
+
+class NightVault:
+    """Reads and writes for nights, behind the vault's door."""
+
+    def __init__(self, door: VaultDoor) -> None:
+        self._door = door
+
+    # ------------------------------------------------------------------- what there is
+
+    async def waiting(self) -> list[Waiting]:
+        return await self._door.call(waiting_documents)
+
+    async def present(self) -> frozenset[int]:
+        """Ids of all current versions."""
+        return await self._door.call(_present)
+
+    async def items(self, documents: frozenset[int]) -> frozenset[int]:
+        """The items of these documents, also of those that were edited in the meantime."""
+        heads = await self._door.call(lambda vault: vault.documents.heads())
+        return frozenset(head.item_id for head in heads if head.document_id in documents)
+
+    async def adapter_in_use(self) -> PublishedAdapter | None:
+        return await self._door.call(lambda vault: vault.shelf.current())
+
+    async def samples(self, base: str, *, count: int, tokens: int) -> Samples | None:
+        """Those of this base; None when there are none, or none any more."""
+        rows = await self._door.call(functools.partial(_kept_samples, name=_samples_name(base)))
+        return None if rows is None else Samples(rows=rows, count=count, tokens=tokens)
+
+    async def keep_samples(self, base: str, samples: Samples) -> None:
+        name = _samples_name(base)
+        await self._door.call(lambda vault: vault.samples.write(name, [samples.rows]))
+
+    # ------------------------------------------------------------------- records
+
+    async def last_night(self) -> Record | None:
+        nights = await self._door.call(lambda vault: vault.ledger.nights(1))
+        return nights[0] if nights else None
+
+    async def save(self, record: Record) -> None:
+        """Keep the record; one without an `id` is given one."""
+        if "id" in record:
+            await self._door.call(lambda vault: vault.ledger.update_night(record["id"], record))
+        else:
+            record["id"] = await self._door.call(lambda vault: vault.ledger.begin_night(record))
+
+    async def save_checkpoint(self, night_id: int, data: bytes) -> None:
+        name = _checkpoint_name(night_id)
+        await self._door.call(lambda vault: vault.checkpoints.write(name, [data]))
+
+    async def drop_checkpoint(self, night_id: int) -> None:
+        name = _checkpoint_name(night_id)
+        await self._door.call(lambda vault: vault.checkpoints.delete(name))
+
+    async def publish(
+        self,
+        passed: Passed,
+        candidate: CandidateAdapter,
+        plan: NightPlan,
+        record: Record,
+        *,
+        trained_at: float,
+    ) -> None:
+        """Adapter, states of the documents and the night's record move in one transaction."""
+
+        def act(vault: Vault) -> None:
+            with vault.transaction():
+                vault.shelf.publish(passed, candidate, trained_at=trained_at)
+                present, changes = _present(vault), states_after(plan)
+                vault.documents.set_states({i: s for i, s in changes.items() if i in present})
+                vault.ledger.update_night(record["id"], record)
+
+        await self._door.call(act)
+
+    # ------------------------------------------------------------------- for the engine
+
+    async def training_attachments(
+        self, night_id: int, parent: PublishedAdapter | None, plan: NightPlan, samples: Samples
+    ) -> AsyncIterator[Attachment]:
+        """Parent and checkpoint where there are any, the samples, and what is learned."""
+        if parent is not None:
+            sha256 = parent.sha256
+            weights = await self._door.call(lambda vault: vault.shelf.weights(sha256))
+            yield Attachment(name="parent", body=weights)
+        name = _checkpoint_name(night_id)
+        checkpoint = await self._door.call(
+            lambda vault: vault.checkpoints.read(name) if vault.checkpoints.exists(name) else None
+        )
+        if checkpoint is not None:
+            yield Attachment(name="checkpoint", body=checkpoint)
+        yield _attached(samples)
+        for role, ids in (("new", plan.train), ("replay", plan.replay)):
+            async for text in self._texts(role, ids):
+                yield text
+
+    async def judging_attachments(
+        self, plan: NightPlan, samples: Samples
+    ) -> AsyncIterator[Attachment]:
+        """The samples, and what judges."""
+        yield _attached(samples)
+        for role, ids in (("held_out", plan.held_out), ("stable", plan.stable)):
+            async for text in self._texts(role, ids):
+                yield text
+
+    async def _texts(self, role: str, ids: tuple[int, ...]) -> AsyncIterator[Attachment]:
+        """Documents by id, a few at a time."""
+        for start in range(0, len(ids), DOCUMENTS_AT_ONCE):
+            some = ids[start : start + DOCUMENTS_AT_ONCE]
+            for document in await self._door.call(functools.partial(_read, ids=some)):
+                yield Attachment(
+                    name="text",
+                    body=body_json({"text": document.text}),
+                    facts={"key": document.document_id, "role": role},
+                )
+
+
+def waiting_documents(vault: Vault) -> list[Waiting]:
+    """Every current version by size; only new text is opened to be measured."""
+    sizes: dict[int, int] = {}
+    for document in vault.documents.read_many({DocumentState.NEW}):
+        if isinstance(document, StoredDocument):
+            sizes[document.document_id] = len(document.text)
+        else:
+            log.warning("document %d is damaged and left out", document.row_id)
+    return [
+        Waiting(
+            document_id=head.document_id,
+            item_id=head.item_id,
+            version=head.version,
+            state=head.state,
+            characters=sizes.get(head.document_id, 0),
+        )
+        for head in vault.documents.heads()
+        if head.state is not DocumentState.SUPERSEDED
+        and (head.state is not DocumentState.NEW or head.document_id in sizes)
+    ]
+
+
+def _present(vault: Vault) -> frozenset[int]:
+    return frozenset(
+        head.document_id
+        for head in vault.documents.heads()
+        if head.state is not DocumentState.SUPERSEDED
+    )
+
+
+def _read(vault: Vault, *, ids: tuple[int, ...]) -> list[StoredDocument]:
+    documents = []
+    for document_id in ids:
+        try:
+            documents.append(vault.documents.read(document_id))
+        except StorageError as error:
+            log.warning("document %d is left out: %s", document_id, type(error).__name__)
+    return documents
+
+
+def _kept_samples(vault: Vault, *, name: str) -> bytes | None:
+    """None also when they are damaged: they can be made again."""
+    try:
+        return vault.samples.read(name) if vault.samples.exists(name) else None
+    except FileDamaged:
+        log.warning("the samples of the base are damaged; they are made again")
+        return None
+
+
+def _attached(samples: Samples) -> Attachment:
+    return Attachment(
+        name="samples", body=samples.rows, facts={"shape": [samples.count, samples.tokens]}
+    )
+
+
+def _samples_name(base: str) -> str:
+    return f"samples-{base[:32]}"
+
+
+def _checkpoint_name(night_id: int) -> str:
+    return f"night-{night_id}"
