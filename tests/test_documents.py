@@ -165,6 +165,7 @@ def test_the_presets_of_a_night_are_documented_as_they_are() -> None:
             [recipe.lora.dropout for recipe in recipes],
             [recipe.finetune.learning_rate for recipe in recipes],
             [recipe.finetune.warmup_steps for recipe in recipes],
+            [recipe.finetune.rate_at_end for recipe in recipes],
             [recipe.finetune.rows_per_step for recipe in recipes],
             [recipe.row_tokens for recipe in recipes],
             [recipe.passes for recipe in recipes],
@@ -209,7 +210,7 @@ def test_every_exit_code_is_documented(document: str) -> None:
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_every_command_in_the_documents_exists(document: str) -> None:
     for words in re.findall(r"\bnightloom((?: [a-z][a-z-]*)+)", code_in(text_of(document))):
-        known_command(words.split())
+        assert_is_a_command(words.split())
 
 
 def code_in(text: str) -> str:
@@ -220,7 +221,7 @@ def code_in(text: str) -> str:
     return "\n".join([*blocks, *re.findall(r"`(nightloom [^`]+)`", text)])
 
 
-def known_command(words: list[str]) -> None:
+def assert_is_a_command(words: list[str]) -> None:
     """Follows the words through the groups of commands; raises where one is not known."""
     command: click.Command = nightloom
     for word in words:
@@ -232,7 +233,7 @@ def known_command(words: list[str]) -> None:
 
 def test_an_invented_command_would_be_found() -> None:
     with pytest.raises(AssertionError, match="no command privacy forget"):
-        known_command(["privacy", "forget"])
+        assert_is_a_command(["privacy", "forget"])
 
 
 def test_the_example_for_openai_python_runs(

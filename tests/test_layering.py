@@ -27,18 +27,39 @@ OURS = tuple(ALLOWED)
 
 MODEL = ("torch", "transformers", "bitsandbytes", "peft", "accelerate", "safetensors.torch")
 SOCKETS = ("socket", "socketserver", "ssl", "asyncio", "http", "urllib", "aiohttp", "httpx", "ipc")
+NETWORK = ("huggingface_hub", "httpx2", "requests", "urllib.request")
 VAULT = ("sqlite3", "sqlite_utils", "keyring", "cryptography")
 TIMES_OF_DAY = ("datetime", "zoneinfo", "apscheduler")
 
 # What a folder knows nothing of, in the words of other people's libraries.
 UNKNOWN_TO = {
-    "storage": (*MODEL, *SOCKETS, "watchdog"),
-    "ipc": (*MODEL, *VAULT),
-    "trainer": (*SOCKETS, *VAULT, *TIMES_OF_DAY),
-    "daemon": MODEL,
+    "storage": (*MODEL, *SOCKETS, *NETWORK, "watchdog"),
+    "ipc": (*MODEL, *VAULT, *NETWORK),
+    "trainer": (*SOCKETS, *VAULT, *NETWORK, *TIMES_OF_DAY),
+    "daemon": (*MODEL, *NETWORK),
 }
-MODEL_THREAD = "daemon.engine_model"  # the one module of daemon that may touch the model
-ENGINE = "daemon.engine"  # the process that it runs in
+ENGINE = "daemon.engine"  # the process with the model, which the service only starts
+# What the engine's model thread is made of: the only modules of daemon that may touch the model,
+# or know of the engine from inside.
+MODEL_THREAD = (
+    "daemon.engine_model",
+    "daemon.engine_work",
+    "daemon.engine_training",
+    "daemon.engine_judging",
+    "daemon.engine_attachments",
+)
+# What a single module may import all the same.
+EXCEPTIONS = dict.fromkeys(MODEL_THREAD, MODEL) | {
+    "daemon.adding.hub": NETWORK,  # in the process of `nightloom base add`, and nowhere else
+    "trainer.architecture": ("huggingface_hub.errors",),  # what transformers raises
+}
+MAKER = "daemon.adding.maker"  # the process that makes a base, which the command only starts
+# The way to the network, and who may take it.
+DOORS = {
+    MAKER: (),
+    "daemon.adding.hub": ("daemon.adding.addition", "daemon.cli.base_add"),
+    "daemon.adding.addition": ("daemon.cli.base_add",),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,11 +104,15 @@ def _may(arrow: Arrow) -> bool:
     folder = arrow.module.partition(".")[0]
     if _is_below(arrow.target, (*OURS, "tests")) and not _is_below(arrow.target, ALLOWED[folder]):
         return False
-    if _is_below(arrow.target, (MODEL_THREAD,)) and arrow.module != ENGINE:
+    of_the_engine = _is_below(arrow.target, (ENGINE, *MODEL_THREAD))
+    if of_the_engine and arrow.module not in (ENGINE, *MODEL_THREAD):
         return False
-    if _is_below(arrow.target, (ENGINE,)) and arrow.module != MODEL_THREAD:
-        return False
-    return arrow.module == MODEL_THREAD or not _is_below(arrow.target, UNKNOWN_TO[folder])
+    for door, guests in DOORS.items():
+        if _is_below(arrow.target, (door,)) and arrow.module not in guests:
+            return False
+    if _is_below(arrow.target, EXCEPTIONS.get(arrow.module, ())):
+        return True
+    return not _is_below(arrow.target, UNKNOWN_TO[folder])
 
 
 def _is_below(target: str, names: tuple[str, ...]) -> bool:
@@ -115,6 +140,10 @@ def _sources() -> dict[str, tuple[str, bool]]:
 SOURCES = _sources()
 
 
+def _below(folder: str) -> list[str]:
+    return [name for name in SOURCES if _is_below(name, (folder,))]
+
+
 def _arrows_of(module: str) -> Iterator[Arrow]:
     source, is_package = SOURCES[module]
     return arrows(source, module, is_package=is_package)
@@ -134,15 +163,15 @@ def _modules_reached(module: str) -> set[str]:
 
 @pytest.mark.parametrize("folder", OURS)
 def test_no_import_goes_through_a_wall(folder: str) -> None:
-    modules = [name for name in SOURCES if _is_below(name, (folder,))]
+    modules = _below(folder)
 
     assert len(modules) > 1
     assert [said for module in modules for said in objections(_arrows_of(module))] == []
 
 
 def test_what_the_service_imports_of_the_trainer_never_leads_to_the_model() -> None:
-    waiting = [name for name in SOURCES if _is_below(name, ("daemon",)) and name != MODEL_THREAD]
-    outside = {name for name in SOURCES if _is_below(name, ("daemon",))}
+    waiting = [name for name in _below("daemon") if name not in (*MODEL_THREAD, MAKER)]
+    outside = set(_below("daemon"))
     reached: set[str] = set()
     while waiting:
         for module in _modules_reached(waiting.pop()) - outside - reached:
@@ -159,6 +188,10 @@ def test_what_the_service_imports_of_the_trainer_never_leads_to_the_model() -> N
     assert to_the_model == []
 
 
+def test_the_engine_is_known_by_its_modules() -> None:
+    assert {ENGINE, *MODEL_THREAD, *EXCEPTIONS, *DOORS} <= SOURCES.keys()
+
+
 def test_the_idle_service_loads_neither_the_model_nor_the_terminal() -> None:
     code = "import sys, daemon.service; print(*sys.modules)"
     done = subprocess.run(
@@ -167,8 +200,38 @@ def test_the_idle_service_loads_neither_the_model_nor_the_terminal() -> None:
 
     loaded = done.stdout.split()
     assert "daemon.service" in loaded
-    assert [name for name in ("torch", "transformers", "peft", "bitsandbytes", "rich")
+    assert not {ENGINE, *MODEL_THREAD} & set(loaded)
+    assert [name for name in ("torch", "transformers", "peft", "bitsandbytes", "rich",
+                              "huggingface_hub", "httpx2", "daemon.adding.hub")
             if name in loaded] == []  # fmt: skip
+
+
+def test_the_process_with_the_network_loads_nothing_of_the_trainer() -> None:
+    code = """
+import sys, daemon.cli.root, daemon.cli.base_add, daemon.adding.addition
+from daemon.adding.hub import Hub
+print(*sys.modules, sep=",")
+Hub({})
+print(*sys.modules, sep=",")
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+
+    before, after = (line.split(",") for line in done.stdout.splitlines())
+    assert "huggingface_hub" not in before  # not loaded by a command that needs no network
+    assert {"huggingface_hub", "daemon.adding.maker_handle"} <= set(after)
+    assert [name for name in ("trainer", "torch", "transformers") if name in after] == []
+
+
+def test_the_trainer_and_the_network_never_share_a_process() -> None:
+    code = "import os, trainer\nfrom daemon.adding.hub import Hub\nHub(os.environ)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 1
+    assert "do not go into one process" in done.stderr
 
 
 # --------------------------------------------------------------------------- the checker itself
@@ -192,8 +255,19 @@ def test_the_idle_service_loads_neither_the_model_nor_the_terminal() -> None:
         ("daemon.service", "def late():\n    from peft import LoraConfig"),
         ("daemon.service", "from safetensors import torch"),
         ("daemon.service", "import daemon.engine_model"),
+        ("daemon.night_vault", "from daemon.engine_attachments import texts"),
+        ("daemon.candidate_check", "def late():\n    from daemon import engine_judging"),
+        ("daemon.engine", "import torch"),
         ("daemon.service", "from daemon.engine import Desk"),
         ("daemon.service", "from tests.daemon import fake"),
+        ("daemon.service", "import huggingface_hub"),
+        ("daemon.service", "def late():\n    from daemon.adding.hub import Hub"),
+        ("daemon.service", "from daemon.adding import addition"),
+        ("daemon.adding.addition", "from daemon.adding.maker import Maker"),
+        ("daemon.adding.hub", "import transformers"),
+        ("daemon.engine_model", "import httpx2"),
+        ("trainer.architecture", "from huggingface_hub import HfApi"),
+        ("trainer.base_model", "from huggingface_hub.errors import StrictDataclassError"),
         ("daemon.service", "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import torch"),
         ("daemon.service", "import importlib\nimportlib.import_module('transformers')"),
         ("daemon.service", "__import__('bitsandbytes')"),
@@ -213,8 +287,12 @@ def test_the_checker_finds(module: str, source: str) -> None:
         ("trainer.lora", "import torch, peft"),
         ("daemon.engine_model", "import torch\nfrom daemon.engine import Desk"),
         ("daemon.engine", "from daemon.engine_model import EngineModel"),
+        ("daemon.engine_judging", "import torch\nfrom daemon.engine_work import Work"),
         ("daemon.engine_model", "from trainer.lora import LoraBank"),
         ("daemon.service", "from daemon.engine_handle import EngineHandle"),
+        ("daemon.adding.hub", "import huggingface_hub, httpx2"),
+        ("daemon.cli.base_add", "from daemon.adding.hub import Hub"),
+        ("trainer.architecture", "from huggingface_hub.errors import StrictDataclassError"),
         ("ipc.deep.module", "from . import neighbour\nfrom ..frames import Body"),
         ("storage.vault", "import sqlite3, cryptography"),
     ],

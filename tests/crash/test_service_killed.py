@@ -136,6 +136,23 @@ def test_sigterm_in_mid_night_leaves_a_checkpoint_and_no_process(
     assert wait_for(place.admin.run_night(), at_step(1))["step"] == kept["steps"] + 1
 
 
+def test_sigterm_while_a_night_is_judged_costs_no_step(noted: Nightloom) -> None:
+    noted.start()
+    night = noted.admin.run_night()
+    wait_for(night, lambda line: state_of(line) == "judging")
+
+    assert noted.terminate() == 0
+
+    with noted.open_vault() as vault:
+        (kept,) = vault.ledger.nights()
+        assert (kept["state"], vault.shelf.current()) == ("yielding", None)
+        assert vault.verify().intact
+    noted.start()
+    lines = list(noted.admin.run_night())
+    assert [line["step"] for line in lines if line.get("step")] == []
+    assert (lines[-1]["night"]["id"], lines[-1]["night"]["state"]) == (kept["id"], "done")
+
+
 def test_chat_is_answered_before_a_long_night_ends(
     in_mid_night: tuple[Nightloom, Iterator[Json]],
 ) -> None:

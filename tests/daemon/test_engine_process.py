@@ -17,14 +17,8 @@ import pytest
 import pytest_asyncio
 import torch
 
-from daemon.engine_handle import (
-    Attachment,
-    EngineHandle,
-    EngineState,
-    adapter_name,
-    body_json,
-    engine_environment,
-)
+from daemon.engine_handle import EngineHandle, EngineState, adapter_name
+from daemon.engine_process import Attachment, body_json, engine_environment
 from daemon.errors import EngineDied, EngineFailed
 from ipc.link import Message
 from storage.records import sha256_hex

@@ -12,11 +12,14 @@ from daemon.night_record import (
     ENDED,
     UNFINISHED,
     NightState,
+    Record,
     WrongTransition,
+    abandoned,
     begin,
     moved,
     planned,
     shown,
+    still_valid,
     with_measured,
     with_plan,
 )
@@ -85,6 +88,45 @@ def test_a_plan_comes_back_from_the_ledger_as_it_was() -> None:
 def test_a_night_without_a_plan_has_none() -> None:
     assert planned(begin(started_at=5.0, base="b", parent=None)) is None
     assert planned({}) is None
+
+
+def interrupted() -> Record:
+    night = with_plan(begin(started_at=7.0, base="b" * 64, parent="p" * 64), PLAN, {"passes": 2})
+    restored: Record = json.loads(json.dumps(moved(night, T)))
+    return restored
+
+
+AS_IT_WAS: Record = {
+    "base": "b" * 64, "parent": "p" * 64, "recipe": {"passes": 2}, "present": PLAN.all_ids | {99},
+}  # fmt: skip
+
+
+def test_an_interrupted_night_goes_on_with_its_plan_where_all_is_as_it_was() -> None:
+    assert still_valid(interrupted(), **AS_IT_WAS) == PLAN
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"base": "c" * 64},
+        {"parent": None},
+        {"recipe": {"passes": 3}},
+        {"present": PLAN.all_ids - {4}},
+    ],
+)
+def test_an_interrupted_night_does_not_go_on_where_something_changed(changed: Record) -> None:
+    assert still_valid(interrupted(), **AS_IT_WAS | changed) is None
+
+
+def test_a_night_that_had_no_plan_yet_does_not_go_on() -> None:
+    night = begin(started_at=7.0, base="b" * 64, parent="p" * 64)
+    assert still_valid(night, **AS_IT_WAS) is None
+
+
+def test_an_abandoned_night_has_failed_and_says_why() -> None:
+    night = abandoned(interrupted())
+    assert (night["state"], night["reason"]) == ("failed", "abandoned")
+    assert "a new night began" in night["sentence"]
 
 
 def test_the_log_does_not_show_the_plan() -> None:

@@ -7,7 +7,8 @@ import pytest
 
 from daemon.night_record import NightState
 from daemon.night_runner import NightRunner
-from daemon.night_shift import NightShift, Progress
+from daemon.night_shift import NightShift
+from daemon.running_night import Progress
 
 Json = dict[str, Any]
 

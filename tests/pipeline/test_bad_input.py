@@ -89,7 +89,7 @@ def test_a_damaged_adapter_is_named_and_the_others_answer(learned: Nightloom) ->
         good = vault.shelf.current()
         assert good is not None
         before = set((learned.home.vault / "files" / "adapters").iterdir())
-        bad = publish(vault, b"weights" * 10_000, parent=good.sha256)
+        bad = publish(vault, b"weights" * 10_000, parent=good.sha256, base=good.base)
     (file,) = set((learned.home.vault / "files" / "adapters").iterdir()) - before
     flip_a_byte(file)
 

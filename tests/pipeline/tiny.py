@@ -23,7 +23,12 @@ SCHOOL_STEPS, SCHOOL_ROWS, SCHOOL_TOKENS = 80, 16, 64
 
 
 def configuration(
-    *, passes: int = 2, tolerance: float = 0.5, checkpoint_minutes: float = 120.0, more: str = ""
+    *,
+    base: str = TINY,
+    passes: int = 2,
+    tolerance: float = 0.5,
+    checkpoint_minutes: float = 120.0,
+    more: str = "",
 ) -> str:
     """Small rows and many short steps; checkpoints only where a test wants them."""
     return f"""
@@ -32,7 +37,7 @@ settle_seconds = 0
 debounce_seconds = 0
 
 [engine]
-base = "{TINY}"
+base = "{base}"
 threads = 1
 
 [night]
@@ -40,7 +45,7 @@ minimum_tokens = 100
 checkpoint_minutes = {checkpoint_minutes}
 passes = {passes}
 rank = 4
-learning_rate = 2e-2
+learning_rate = 1e-2
 row_tokens = 64
 rows_per_step = 2
 rows_per_micro_batch = 2
@@ -63,11 +68,11 @@ def write_notes(place: Nightloom, count: int = NOTES, *, first: int = 0) -> None
         place.write(f"note-{number:04}.md", note(number))
 
 
-def make_tiny_base(folder: Path) -> Path:
-    """The base in 4 bits. Read it, do not change it."""
+def make_tiny_base(folder: Path, *, steps: int = SCHOOL_STEPS) -> Path:
+    """The base in 4 bits; another number of steps makes another base. Read it, do not change it."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # tiny matrices only wait for more
-    _school(full_precision_folder(folder / "fp", "llama"))
+    _school(full_precision_folder(folder / "fp", "llama"), steps)
     torch.set_num_threads(threads)
     quantise_folder(
         folder / "fp", folder / "nf4", name="tiny-llama", licence="MIT", description="For tests."
@@ -75,7 +80,7 @@ def make_tiny_base(folder: Path) -> Path:
     return folder / "nf4"
 
 
-def _school(folder: Path) -> None:
+def _school(folder: Path, steps: int) -> None:
     """A second of training, so that the base says words and no broken bytes."""
     model = LlamaForCausalLM.from_pretrained(folder).float()
     tokenizer = PreTrainedTokenizerFast.from_pretrained(folder)
@@ -83,7 +88,7 @@ def _school(folder: Path) -> None:
     pages = [" ".join(rng.choice(KNOWN_WORDS) for _ in range(SCHOOL_TOKENS)) for _ in range(64)]
     ids = torch.tensor([token for page in tokenizer(pages).input_ids for token in page])
     optimizer = torch.optim.AdamW(model.parameters(), lr=5e-3)
-    for _ in range(SCHOOL_STEPS):
+    for _ in range(steps):
         starts = [rng.randrange(len(ids) - SCHOOL_TOKENS) for _ in range(SCHOOL_ROWS)]
         rows = torch.stack([ids[start : start + SCHOOL_TOKENS] for start in starts])
         model(input_ids=rows, labels=rows).loss.backward()

@@ -49,11 +49,11 @@ def put(vault: Vault, text: str, path: str = "/home/ada/diary.md") -> PutResult:
     return vault.documents.put_many([written(text, path)])[0]
 
 
-def candidate(weights: bytes, parent: str | None = None) -> CandidateAdapter:
+def candidate(weights: bytes, parent: str | None = None, base: str = "base-1") -> CandidateAdapter:
     return CandidateAdapter(
         sha256=sha256_hex(weights),
         weights=weights,
-        base="base-1",
+        base=base,
         parent=parent,
         seen_items=frozenset({1, 2}),
     )
@@ -63,8 +63,10 @@ def passed(one: CandidateAdapter) -> Passed:
     return Passed(sha256=one.sha256, measured=MEASURED)
 
 
-def publish(vault: Vault, weights: bytes, parent: str | None = None) -> PublishedAdapter:
-    one = candidate(weights, parent)
+def publish(
+    vault: Vault, weights: bytes, parent: str | None = None, base: str = "base-1"
+) -> PublishedAdapter:
+    one = candidate(weights, parent, base)
     return vault.shelf.publish(passed(one), one, trained_at=1_700_000_000.0)
 
 

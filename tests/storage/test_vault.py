@@ -82,7 +82,8 @@ def test_an_empty_folder_becomes_the_vault(folder: Path) -> None:
     folder.mkdir()
     vault, _ = Vault.create(folder, passphrase=PASSPHRASE, argon2=FAST)
     vault.close()
-    reopen(folder).close()
+    with reopen(folder) as vault:
+        assert vault.verify().intact
 
 
 def test_a_vault_is_not_made_twice(vault: Vault, folder: Path) -> None:

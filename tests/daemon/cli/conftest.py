@@ -3,6 +3,7 @@
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from click.testing import CliRunner, Result
 
 from daemon.cli.root import nightloom
 from tests.daemon.cli.fake_service import FakeAdmin, FakeModel, serving
+from tests.daemon.cli.person import Open, Terminal
 
 Run = Callable[..., Result]
 
@@ -49,3 +51,16 @@ def run(home: Path) -> Run:
         return CliRunner().invoke(nightloom, list(words), input=stdin, prog_name="nightloom")
 
     return command
+
+
+@pytest.fixture
+def terminal(home: Path) -> Iterator[Open]:
+    """Runs the command on a terminal: `terminal("base", "remove", "x").type("y")`."""
+    with ExitStack() as stack:
+
+        def begin(*words: str) -> Terminal:
+            opened = Terminal(*words)
+            stack.callback(opened.close)
+            return opened
+
+        yield begin

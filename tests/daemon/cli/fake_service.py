@@ -25,6 +25,7 @@ STATUS: Json = {
     "state": "waiting",
     "base": "builtin",
     "adapter": "0123456789abcdef",
+    "adapter_of_another_base": None,
     "documents": 1234,
     "pending_documents": 12,
     "engine": "stopped",
@@ -112,6 +113,7 @@ ADAPTER: Json = {
     "sha256": "fedcba9876543210",
     "parent": None,
     "base": "builtin",
+    "of_base_in_use": True,
     "trained_at": 1_795_000_000.0,
     "status": "current",
     "documents": 240,
@@ -139,6 +141,7 @@ class FakeAdmin:
         self.source_list = [SOURCE]
         self.night_entry = NIGHT
         self.night_list = [NIGHT]
+        self.status_answer = STATUS
         self.adapter_list = [ADAPTER]
         self.base_list = [BASE]
         self.preview_answer = PREVIEW
@@ -151,7 +154,7 @@ class FakeAdmin:
 
     async def status(self) -> Json:
         self._note("status")
-        return STATUS
+        return self.status_answer
 
     async def why(self) -> Json:
         self._note("why")

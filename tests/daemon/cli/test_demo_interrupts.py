@@ -53,18 +53,24 @@ def test_while_held_a_signal_waits_for_the_end_of_the_block() -> None:
 
 
 def test_after_the_story_signals_are_ignored_until_all_is_cleaned_up() -> None:
+    steps: list[str] = []
     with Interrupts() as interrupts:
         interrupts.ignore_more()
         send(signal.SIGINT)
+        steps.append("processes ended")
         with interrupts.held():
             send(signal.SIGINT)
+        steps.append("folder removed")
+    assert steps == ["processes ended", "folder removed"]
 
 
 def test_a_signal_that_was_ignored_from_the_start_stays_ignored() -> None:
     earlier = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
         with Interrupts():
+            assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
             send(signal.SIGHUP)
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
     finally:
         signal.signal(signal.SIGHUP, earlier)
 

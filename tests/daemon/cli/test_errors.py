@@ -8,6 +8,7 @@ import click
 import pytest
 
 from daemon import errors as service_errors
+from daemon.adding import errors as adding_errors
 from daemon.cli import errors as command_errors
 from daemon.cli.exits import TABLE, ExitCode, exit_code
 from daemon.cli.root import nightloom
@@ -122,7 +123,9 @@ def test_a_defect_names_its_place_and_not_its_message(
     assert "ValueError at test_errors.py:" in result.stderr
 
 
-@pytest.mark.parametrize("module", [command_errors, ipc_errors, service_errors, storage_errors])
+@pytest.mark.parametrize(
+    "module", [adding_errors, command_errors, ipc_errors, service_errors, storage_errors]
+)
 def test_every_error_has_a_row_in_the_table(module: ModuleType) -> None:
     unplaced = [
         name
@@ -142,6 +145,26 @@ def test_the_command_s_own_errors_are_one_sentence_each() -> None:
         assert said.endswith("."), name
         assert "\n" not in said, name
         assert ". " not in said, name
+
+
+@pytest.mark.parametrize(
+    ("kind", "facts", "code"),
+    [
+        (adding_errors.OnlyPickles, ("x.bin",), 5),
+        (adding_errors.BaseRefused, ("It would run code.",), 5),
+        (adding_errors.NameTaken, ("x",), 5),
+        (adding_errors.LicenceNotAccepted, ("mit", "mit"), 5),
+        (adding_errors.NotAFolder, (), 2),
+        (adding_errors.SourceInvalid, (), 2),
+        (adding_errors.NoRoom, ("1 GB", "1 GB", "0 GB", "0 GB"), 1),
+        (adding_errors.DownloadCorrupted, ("x",), 1),
+        (adding_errors.RepositoryClosed, ("a/b",), 1),
+    ],
+)
+def test_what_a_base_is_refused_for_is_told_from_what_failed(
+    kind: type[Exception], facts: tuple[str, ...], code: int
+) -> None:
+    assert exit_code(kind(*facts)) == code
 
 
 def test_exit_codes_are_those_of_the_design() -> None:

@@ -39,6 +39,28 @@ def test_status_is_one_fact_a_line(run: Run, service: FakeAdmin) -> None:
     assert "memory in use    65 MB" in lines
 
 
+def test_status_says_why_an_adapter_does_not_answer(run: Run, service: FakeAdmin) -> None:
+    service.status_answer = fake_service.STATUS | {
+        "adapter": None, "adapter_of_another_base": "0123456789ab",
+    }  # fmt: skip
+
+    said = run("status").stdout
+
+    assert "adapter          –" in said
+    assert "Adapter 0123456789ab belongs to another base" in said
+
+
+def test_the_list_of_adapters_marks_those_of_another_base(run: Run, service: FakeAdmin) -> None:
+    other = {"sha256": "beef" * 16, "of_base_in_use": False, "status": "available"}
+    service.adapter_list = [fake_service.ADAPTER, fake_service.ADAPTER | other]
+
+    _, own, foreign, _, last = run("adapters", "list").stdout.splitlines()
+
+    assert "current  " in own
+    assert "available, of another base" in foreign
+    assert "`engine.base`" in last
+
+
 def test_why_marks_what_holds_what_does_not_and_what_is_unknown(
     run: Run, service: FakeAdmin
 ) -> None:

@@ -1,13 +1,7 @@
 """What only happens on a real terminal: typed passphrases, and a conversation with a prompt."""
 
-import os
-import pty
 import signal
-import subprocess
-import sys
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -15,72 +9,7 @@ import pytest
 from storage.keys import Passphrase
 from storage.vault import Vault
 from tests.daemon.cli.fake_service import FakeAdmin, FakeModel
-
-ROOT = Path(__file__).parents[3]
-
-
-class Terminal:
-    """The command on a pseudo terminal, typed at and read from like a person does."""
-
-    def __init__(self, *words: str) -> None:
-        self._person, program = pty.openpty()
-        self.shown = ""
-        self._waited_for = 0  # how far into `shown`
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "daemon.cli", *words],
-            cwd=ROOT,
-            stdin=program,
-            stdout=program,
-            stderr=program,
-            start_new_session=True,
-            env={**os.environ, "TERM": "xterm"},
-        )
-        os.close(program)
-
-    def wait_for(self, words: str) -> None:
-        """Reads until it shows `words`, after what was waited for before."""
-        while (found := self.shown.find(words, self._waited_for)) < 0:
-            assert self._read(), f"it ended without showing {words!r}"
-        self._waited_for = found + len(words)
-
-    def type(self, line: str) -> None:
-        os.write(self._person, line.encode() + b"\n")
-
-    def press_ctrl_d(self) -> None:
-        os.write(self._person, b"\x04")
-
-    def end(self) -> int:
-        while self._read():
-            pass
-        return self.process.wait(10)
-
-    def close(self) -> None:
-        self.process.kill()
-        self.process.wait()
-        os.close(self._person)
-
-    def _read(self) -> str:
-        try:
-            piece = os.read(self._person, 4096).decode(errors="replace")
-        except OSError:  # the other end is closed
-            piece = ""
-        self.shown += piece
-        return piece
-
-
-Open = Callable[..., Terminal]
-
-
-@pytest.fixture
-def terminal(home: Path) -> Iterator[Open]:
-    with ExitStack() as stack:
-
-        def begin(*words: str) -> Terminal:
-            opened = Terminal(*words)
-            stack.callback(opened.close)
-            return opened
-
-        yield begin
+from tests.daemon.cli.person import Open
 
 
 def test_a_passphrase_is_typed_twice_and_never_shown(terminal: Open, home: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from daemon.collecting.collector import Collector
 from daemon.collecting.folder_source import FolderSource
-from daemon.collecting.reports import ScanProgress
+from daemon.collecting.reports import ScanProgress, SourceState
 from daemon.collecting.skipping import SkipReason
 from daemon.collecting.source import FoundFile, ReadFile, Source
 from daemon.collecting.store import FileStamp
@@ -146,6 +146,14 @@ class Gathering:
             return condition()
 
         await until(holds)
+
+    async def expect_texts(self, texts: dict[str, str]) -> None:
+        """Exactly these are collected in the end, though time stands still."""
+        await self.until(lambda: self.texts == texts, ticking=False)
+
+    async def expect_state(self, state: SourceState) -> None:
+        """The source is reported so in the end, though time stands still."""
+        await self.until(lambda: self.collector.report("notes").state is state, ticking=False)
 
     def hint(self, path: str, *, is_folder: bool = False) -> None:
         """What a watcher would say."""

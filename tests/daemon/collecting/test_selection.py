@@ -54,7 +54,9 @@ def test_an_exclude_wins_and_is_named(glob: str, out: str, kept: str) -> None:
 @given(st.text("a*?[]!/.", max_size=30), st.text("a/.", min_size=1, max_size=40))
 @settings(deadline=None)
 def test_no_glob_breaks_the_selection(glob: str, path: str) -> None:
-    Selection(include=("*",), exclude=(glob,)).of_file(path)
+    verdict = Selection(include=("*",), exclude=(glob,)).of_file(path)
+    assert verdict.wanted == (verdict.rule is Rule.INCLUDED)
+    assert verdict.glob == {Rule.INCLUDED: "*", Rule.EXCLUDED: glob}.get(verdict.rule)
 
 
 @pytest.mark.timeout(5)

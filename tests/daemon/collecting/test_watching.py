@@ -33,40 +33,39 @@ async def live(tmp_path: Path) -> AsyncIterator[Gathering]:
 
 async def test_a_new_file_is_collected_without_a_rescan(live: Gathering) -> None:
     (live.folder / "a.txt").write_text("new")
-    await live.until(lambda: live.texts == {"a.txt": "new"}, ticking=False)
+    await live.expect_texts({"a.txt": "new"})
 
 
 async def test_an_edit_is_a_new_version(live: Gathering) -> None:
     (live.folder / "a.txt").write_text("first")
-    await live.until(lambda: live.texts == {"a.txt": "first"}, ticking=False)
+    await live.expect_texts({"a.txt": "first"})
     with (live.folder / "a.txt").open("a") as file:
         file.write(" and second")
-    await live.until(lambda: live.texts == {"a.txt": "first and second"}, ticking=False)
+    await live.expect_texts({"a.txt": "first and second"})
 
 
 async def test_an_atomic_save_is_a_change(live: Gathering) -> None:
     (live.folder / "a.txt").write_text("old")
-    await live.until(lambda: live.texts == {"a.txt": "old"}, ticking=False)
+    await live.expect_texts({"a.txt": "old"})
     (live.folder / ".a.txt.tmp").write_text("new")
     (live.folder / ".a.txt.tmp").rename(live.folder / "a.txt")
-    await live.until(lambda: live.texts == {"a.txt": "new"}, ticking=False)
+    await live.expect_texts({"a.txt": "new"})
     assert live.collector.report("notes").skipped == {}
 
 
 async def test_a_folder_that_is_moved_in_is_collected_with_all_in_it(live: Gathering) -> None:
     write(live.folder.parent / "elsewhere/deep/a.txt", "moved")
     (live.folder.parent / "elsewhere").rename(live.folder / "letters")
-    await live.until(lambda: live.texts == {"letters/deep/a.txt": "moved"}, ticking=False)
+    await live.expect_texts({"letters/deep/a.txt": "moved"})
 
 
 async def test_a_folder_that_is_removed_is_noticed_and_watched_again(live: Gathering) -> None:
     live.folder.rmdir()
-    missing = SourceState.MISSING
-    await live.until(lambda: live.collector.report("notes").state is missing, ticking=False)
+    await live.expect_state(SourceState.MISSING)
     live.folder.mkdir()
     await live.until(lambda: live.collector.report("notes").watched)
     (live.folder / "a.txt").write_text("back")
-    await live.until(lambda: live.texts == {"a.txt": "back"}, ticking=False)
+    await live.expect_texts({"a.txt": "back"})
 
 
 async def test_our_own_reading_is_no_hint(tmp_path: Path) -> None:
@@ -93,7 +92,7 @@ async def test_lost_events_lead_to_a_rescan(
     assert isinstance(observer, LinuxObserver)
     overflow = Mask(InotifyConstants.IN_Q_OVERFLOW)
     observer._inotify_fd.handle_event(InotifyEvent(WatchDescriptor(-1), overflow, 0, b""))
-    await live.until(lambda: live.texts == {"a.txt": "missed"}, ticking=False)
+    await live.expect_texts({"a.txt": "missed"})
 
 
 async def test_too_few_watches_are_said_and_rescans_go_on(

@@ -1,0 +1,276 @@
+"""Nights in a vault of the test's own, with a real engine: begun, stopped, broken off, taken up.
+
+Starting an engine takes seconds, so all nights share one; homes and processes as a whole are
+tried in tests/pipeline and tests/crash.
+"""
+
+import asyncio
+import contextlib
+import sqlite3
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from daemon.engine_handle import EngineHandle, EngineState
+from daemon.night_planning import PlanPolicy
+from daemon.night_record import Record
+from daemon.night_shift import SAMPLE_COUNT, SAMPLE_SEED, NightOptions, NightShift
+from daemon.vault_door import VaultDoor
+from storage.adapter_shelf import AdapterShelf
+from storage.documents import Documents
+from storage.errors import StorageFull
+from storage.ledger import Ledger
+from storage.records import DocumentState
+from storage.vault import Vault
+from tests.pipeline import tiny
+from tests.storage.making import FAST, PASSPHRASE, written
+from trainer.base_format import BaseFacts, read_facts
+from trainer.gate import GatePolicy
+
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(120)]
+
+NOTES = 16
+NOW = 1_800_000_000.0  # draws who judges, so every night here is the same one
+OPTIONS = NightOptions(
+    recipe={
+        "preset": "personal", "lora": {"rank": 4}, "passes": 1, "row_tokens": 64,
+        "finetune": {"learning_rate": 1e-2, "rows_per_step": 2, "rows_per_micro_batch": 2},
+        "general_budget": 0.4,
+    },
+    plan=PlanPolicy(minimum_tokens=100),
+    gate=GatePolicy(general_loss_tolerance=0.5),
+    max_seconds=100.0,
+    checkpoint_seconds=100.0,
+)  # fmt: skip
+
+
+@dataclass
+class House:
+    """A vault with notes that wait, its night shift, and what who watches is told."""
+
+    door: VaultDoor
+    shift: NightShift
+    lines: list[Record] = field(default_factory=list)
+
+    async def night(self) -> Record:
+        return await self.shift.run(self.lines.append)
+
+    async def kept(self) -> Record:
+        """The last night, as the ledger has it."""
+        nights: list[Record] = await self.door.call(lambda vault: vault.ledger.nights(1))
+        return nights[0]
+
+    async def adapters(self) -> list[str]:
+        """Short digests of all that were published."""
+        return await self.door.call(lambda vault: [one.sha256[:12] for one in vault.shelf.list()])
+
+    async def waiting(self) -> int:
+        """How many documents are new."""
+        counts = await self.door.call(lambda vault: vault.documents.counts())
+        return counts[DocumentState.NEW]
+
+
+@pytest.fixture(scope="module")
+def base_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny.make_tiny_base(tmp_path_factory.mktemp("tiny"))
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def engine(base_folder: Path) -> AsyncIterator[EngineHandle]:
+    """Gets every adapter from the night that makes it."""
+
+    async def weights(digest: str) -> bytes:
+        raise AssertionError("no night here has a parent")
+
+    handle = EngineHandle(base_folder=lambda: base_folder, weights=weights, threads=1)
+    try:
+        yield handle
+    finally:
+        await handle.stop()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def samples(engine: EngineHandle) -> tuple[str, bytes]:
+    """Name and bytes of the base's own samples, drawn once for all vaults."""
+    base = await engine.load()
+    parameters = {"count": SAMPLE_COUNT, "tokens": base.context_tokens, "seed": SAMPLE_SEED}
+    made = await engine.ask("sample", parameters)
+    return f"samples-{base.identity[:32]}", bytes(made.body)
+
+
+@contextlib.asynccontextmanager
+async def opened(
+    folder: Path, engine: EngineHandle, facts: BaseFacts, *, notes: int = NOTES
+) -> AsyncIterator[House]:
+    vault, _ = Vault.create(folder, passphrase=PASSPHRASE, argon2=FAST)
+    vault.documents.put_many(
+        [written(tiny.note(number, words=40), f"/notes/{number}.md") for number in range(notes)]
+    )
+    door = VaultDoor(vault)
+    try:
+        yield House(
+            door=door,
+            shift=NightShift(
+                vault=door, engine=engine, base=lambda: facts, options=OPTIONS, clock=lambda: NOW
+            ),
+        )
+    finally:
+        await door.close()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def house(
+    tmp_path: Path, engine: EngineHandle, base_folder: Path, samples: tuple[str, bytes]
+) -> AsyncIterator[House]:
+    """Everything that a night needs."""
+    name, rows = samples
+    async with opened(tmp_path / "vault", engine, read_facts(base_folder)) as house:
+        await house.door.call(lambda vault: vault.samples.write(name, [rows]))
+        yield house
+
+
+# --------------------------------------------------------------------------- before it trains
+
+
+async def test_a_night_without_enough_text_waits_and_starts_no_engine(
+    tmp_path: Path, base_folder: Path
+) -> None:
+    started: list[Path] = []
+
+    def folder() -> Path:
+        started.append(base_folder)
+        return base_folder
+
+    async def weights(digest: str) -> bytes:
+        raise AssertionError
+
+    engine = EngineHandle(base_folder=folder, weights=weights)
+    async with opened(tmp_path / "vault", engine, read_facts(base_folder), notes=3) as house:
+        record = await house.night()
+
+        assert (record["state"], record["reason"]) == ("waiting", "too_little_text")
+        assert "5 more new documents" in record["sentence"]
+        assert (started, engine.state) == ([], EngineState.STOPPED)
+        assert await house.door.call(lambda vault: vault.ledger.nights()) == []
+
+
+async def test_a_base_that_was_exchanged_under_the_engine_is_named(
+    tmp_path: Path, engine: EngineHandle, base_folder: Path
+) -> None:
+    other = replace(read_facts(base_folder), identity="f" * 64)
+    async with opened(tmp_path / "vault", engine, other) as house:
+        record = await house.night()
+
+        assert record["state"] == (await house.kept())["state"] == "failed"
+        assert "Another base was put into the folder" in record["sentence"]
+        assert await house.waiting() == NOTES
+
+
+# --------------------------------------------------------------------------- stopped
+
+
+@pytest.mark.parametrize("stage", ["preparing", "training", "judging"])
+async def test_a_night_that_shall_stop_between_two_stages_is_taken_up_again(
+    house: House, stage: str
+) -> None:
+    stops: list[asyncio.Task[None]] = []
+
+    def stop_at(line: Record) -> None:
+        """Before the stage asks anything of the engine: this is told before it begins."""
+        if line["state"] == stage and not stops:
+            stops.append(asyncio.create_task(house.shift.stop()))
+
+    stopped = await house.shift.run(stop_at)
+
+    assert stopped["state"] == (await house.kept())["state"] == "yielding"
+    assert (stopped["steps"] > 0) == (stage == "judging")
+    assert await house.adapters() == []
+
+    resumed = await house.night()
+    assert (resumed["state"], resumed["id"]) == ("done", stopped["id"])
+    told = [line["step"] for line in house.lines if line.get("step")]
+    assert told == ([] if stage == "judging" else list(range(1, resumed["steps"] + 1)))
+    assert resumed["steps"] > 0
+
+
+# --------------------------------------------------------------------------- publishing
+
+
+def breaks(
+    monkeypatch: pytest.MonkeyPatch,
+    owner: type,
+    method: str,
+    error: Exception,
+    when: Callable[..., bool] = lambda *_: True,
+) -> None:
+    """From now on this method of the vault fails, when it is called with what `when` looks for."""
+    real = getattr(owner, method)
+
+    def broken(self: Any, *given: Any, **more: Any) -> Any:
+        if when(*given):
+            raise error
+        return real(self, *given, **more)
+
+    monkeypatch.setattr(owner, method, broken)
+
+
+def is_done(night_id: int, record: Record) -> bool:
+    return bool(record["state"] == "done")
+
+
+@pytest.mark.parametrize(
+    ("owner", "method", "error", "when"),
+    [
+        (AdapterShelf, "publish", StorageFull(), lambda *_: True),
+        (Documents, "set_states", StorageFull(), lambda *_: True),
+        (Ledger, "update_night", sqlite3.OperationalError("disk I/O error"), is_done),
+    ],
+)
+async def test_a_night_that_cannot_be_published_has_failed_and_left_nothing_behind(
+    house: House,
+    monkeypatch: pytest.MonkeyPatch,
+    owner: type,
+    method: str,
+    error: Exception,
+    when: Callable[..., bool],
+) -> None:
+    with monkeypatch.context() as broken:
+        breaks(broken, owner, method, error, when)
+        record = await house.night()
+
+    kept = await house.kept()
+    assert record["state"] == kept["state"] == "failed"
+    assert kept["verdict"] is None
+    assert await house.adapters() == []
+    assert await house.waiting() == NOTES
+
+    mended = await house.night()
+    assert (mended["state"], mended["id"]) == ("done", kept["id"] + 1)
+    assert await house.adapters() == [mended["adapter"]]
+    assert await house.waiting() == 0
+
+
+async def test_a_night_whose_end_cannot_be_recorded_is_taken_up_again(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as broken:
+        breaks(
+            broken,
+            Ledger,
+            "update_night",
+            StorageFull(),
+            lambda _, record: record["state"] in ("done", "failed"),
+        )
+        assert (await house.night())["state"] == "failed"
+
+    kept = await house.kept()
+    assert kept["state"] == "judging"
+    assert await house.adapters() == []
+
+    resumed = await house.night()
+    assert (resumed["state"], resumed["id"]) == ("done", kept["id"])
+    assert await house.adapters() == [resumed["adapter"]]
