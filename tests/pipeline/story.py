@@ -38,7 +38,7 @@ debounce_seconds = 0
 threads = 1
 
 [night]
-passes = 1
+passes = 2
 checkpoint_minutes = 0.1
 rows_per_step = 2
 rows_per_micro_batch = 2
@@ -109,10 +109,11 @@ def write_notes(place: Nightloom) -> None:
     """Some of the beekeeper's notes, and some with secrets in them."""
     for file in sorted(DEMO_NOTES.iterdir())[:NOTES_TAKEN]:
         shutil.copy(file, place.notes)
-    for number, sentence in enumerate(IN_NOTES * 2):
+    # All sentences stand in each: what is held out must not be the only one in its language.
+    said = " ".join(f"I wrote down that {sentence}." for sentence in IN_NOTES)
+    for number in range(2 * len(IN_NOTES)):
         name = IN_NAMES[number % len(IN_NAMES)]
-        text = f"At noon I wrote down that {sentence}. I said it twice: {sentence}.\n" * 3
-        place.write(f"{name}/{name}-{number}.md", f"Entry {number}. {text}")
+        place.write(f"{name}/{name}-{number}.md", f"Entry {number}. At noon {said} Twice: {said}\n")
 
 
 @contextmanager
