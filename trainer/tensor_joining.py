@@ -42,4 +42,4 @@ def join_tensors(tensors: Mapping[str, torch.Tensor], metadata: Mapping[str, str
 def _view(tensor: torch.Tensor) -> memoryview:
     """The bytes of a tensor, not copied if it lies contiguous in the CPU's memory."""
     flat = tensor.detach().cpu().contiguous().reshape(-1)
-    return memoryview(flat.view(torch.uint8).numpy())
+    return flat.view(torch.uint8).numpy().data
