@@ -29,7 +29,7 @@ demo: $(READY)
 	$(BIN)/nightloom demo
 
 test: $(READY)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4
 
 lint: $(READY)
 	$(BIN)/ruff check .

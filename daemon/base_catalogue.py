@@ -8,78 +8,9 @@ revision is named, `base add` pins one. What is derived from a geometry is compu
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-NF4_BITS = 4 + 8 / 64 + 32 / (64 * 256)  # a weight with its share of both constants (QLoRA, 3)
-BF16_BYTES = 2
-ADAPTER_RANK = 16  # of the preset `personal`
-ADAPTER_BYTES = 16  # fp32 value, gradient and two moments of AdamW per parameter
-SERVE_TOKENS = 2048  # of context
-TRAIN_TOKENS = 1024  # that go through the model together
-PROCESS_BYTES = 700_000_000  # service, engine and their libraries
-USABLE_SHARE = 0.7  # of the machine's memory; the rest is for everything else that runs
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Geometry:
-    """The numbers of a config that decide about memory."""
-
-    layers: int
-    hidden: int
-    feed_forward: int
-    heads: int
-    key_value_heads: int
-    head_size: int
-    vocabulary: int
-    tied: bool  # embeddings and head are one matrix
-    attention_bias: bool = False  # on queries, keys and values (Qwen2)
-    head_norms: bool = False  # on queries and keys (Qwen3)
-
-    @property
-    def linears(self) -> tuple[tuple[int, int], ...]:
-        """(out, in) of every matrix of one block."""
-        queries = self.heads * self.head_size
-        keys = self.key_value_heads * self.head_size
-        return (
-            (queries, self.hidden), (keys, self.hidden), (keys, self.hidden),
-            (self.hidden, queries), (self.feed_forward, self.hidden),
-            (self.feed_forward, self.hidden), (self.hidden, self.feed_forward),
-        )  # fmt: skip
-
-    @property
-    def linear_parameters(self) -> int:
-        """Those that are 4-bit in a base."""
-        return self.layers * sum(rows * columns for rows, columns in self.linears)
-
-    @property
-    def other_parameters(self) -> int:
-        """Embeddings, head, norms and biases, which stay bf16."""
-        queries, keys = self.heads * self.head_size, self.key_value_heads * self.head_size
-        block = 2 * self.hidden
-        block += (queries + 2 * keys) if self.attention_bias else 0
-        block += 2 * self.head_size if self.head_norms else 0
-        tables = self.vocabulary * self.hidden * (1 if self.tied else 2)
-        return tables + self.hidden + self.layers * block
-
-    @property
-    def parameters(self) -> int:
-        return self.linear_parameters + self.other_parameters
-
-    @property
-    def weights_bytes(self) -> int:
-        """What the 4-bit base takes on the disk and, mapped, in memory."""
-        return round(self.linear_parameters * NF4_BITS / 8 + self.other_parameters * BF16_BYTES)
-
-    @property
-    def full_bytes(self) -> int:
-        """What a download in bf16 takes."""
-        return self.parameters * BF16_BYTES
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Memory:
-    """Bytes, roughly."""
-
-    serve: int
-    train: int
+from daemon.base_fit import Fit, fit, usable_bytes
+from trainer.geometry import Geometry
+from trainer.sizes import PRESETS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,9 +29,7 @@ class Judged:
     """A candidate on a machine."""
 
     candidate: Candidate
-    memory: Memory
-    serves: bool
-    trains: bool
+    fit: Fit
     recommended: bool  # at most one is
 
 
@@ -184,41 +113,25 @@ CATALOGUE = (
 )  # fmt: skip
 
 
-def memory_needed(geometry: Geometry) -> Memory:
-    """Roughly what the engine needs, to serve at SERVE_TOKENS of context and to train.
-
-    Serving: the weights, keys and values of the context in bf16, the largest matrix in bf16 while
-    it is multiplied, the processes. Training: the adapter on every linear layer with its optimizer;
-    the input of every block, which is kept for recomputing it; the inside of one block; logits and
-    their gradient in fp32. An estimate from the geometry alone, not measured.
-    """
-    largest = max(rows * columns for rows, columns in geometry.linears) * BF16_BYTES
-    serve = geometry.weights_bytes + largest + PROCESS_BYTES
-    keys = geometry.key_value_heads * geometry.head_size
-    cache = 2 * geometry.layers * keys * SERVE_TOKENS * BF16_BYTES
-    per_block = sum(rows + columns for rows, columns in geometry.linears)
-    adapter = geometry.layers * ADAPTER_RANK * per_block * ADAPTER_BYTES
-    borders = geometry.layers * geometry.hidden * TRAIN_TOKENS * BF16_BYTES
-    inside = 2 * per_block * TRAIN_TOKENS * BF16_BYTES
-    logits = 2 * geometry.vocabulary * TRAIN_TOKENS * 4
-    return Memory(serve=serve + cache, train=serve + adapter + borders + inside + logits)
-
-
-def judged(machine_bytes: int, catalogue: Iterable[Candidate] = CATALOGUE) -> list[Judged]:
+def judged(
+    machine_bytes: int, *, compute_bytes: int, catalogue: Iterable[Candidate] = CATALOGUE
+) -> list[Judged]:
     """Every candidate on a machine with so much memory; recommended is the largest of the
-    preferred ones that can be trained.
+    preferred ones that can be trained, with the preset `personal`.
+
+    Args:
+        compute_bytes: of a number, as that machine computes (`trainer.memory_terms`).
     """
-    usable = machine_bytes * USABLE_SHARE
-    needs = {one: memory_needed(one.geometry) for one in catalogue}
-    fit = [one for one in needs if one.preferred and needs[one].train <= usable]
-    best = max(fit, key=lambda one: one.geometry.parameters, default=None)
-    return [
-        Judged(
-            candidate=one,
-            memory=need,
-            serves=need.serve <= usable,
-            trains=need.train <= usable,
-            recommended=one is best,
+    usable = usable_bytes(machine_bytes)
+    fits = {
+        one: fit(
+            one.geometry, PRESETS["personal"], context_tokens=one.context_tokens,
+            usable_bytes=usable, compute_bytes=compute_bytes,
         )
-        for one, need in needs.items()
+        for one in catalogue
+    }  # fmt: skip
+    possible = [one for one in fits if one.preferred and fits[one].trains]
+    best = max(possible, key=lambda one: one.geometry.parameters, default=None)
+    return [
+        Judged(candidate=one, fit=found, recommended=one is best) for one, found in fits.items()
     ]

@@ -154,7 +154,12 @@ class EngineSettings:
 
     idle_minutes: float = _number(5.0, 0.1, 24 * 60.0)  # then it ends and gives its memory back
     threads: int = _number(0, 0, 1024)  # 0: all cores
+    memory_gb: float | None = _number(None, 0.5, 4096.0)  # the most it takes; what is free, else
     base: str = _word("builtin")
+
+    @property
+    def memory_bytes(self) -> int | None:
+        return None if self.memory_gb is None else round(self.memory_gb * 1e9)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

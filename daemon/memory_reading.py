@@ -4,17 +4,13 @@ import os
 from pathlib import Path
 
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+GROUP = "/sys/fs/cgroup"  # as this process sees its own group
 
 
 def own_bytes() -> int:
     """This process's proportional set size, or its resident set where the system has no such."""
-    try:
-        for line in Path("/proc/self/smaps_rollup").read_text(encoding="ascii").splitlines():
-            if line.startswith("Pss:"):
-                return int(line.split()[1]) * 1024
-    except OSError:
-        pass
-    return resident_bytes(os.getpid())
+    proportional = _kibibytes("/proc/self/smaps_rollup", "Pss:")
+    return resident_bytes(os.getpid()) if proportional is None else proportional
 
 
 def resident_bytes(pid: int) -> int:
@@ -29,8 +25,39 @@ def resident_bytes(pid: int) -> int:
 def machine_bytes() -> int:
     """Memory that processes here may use: the machine's, or less where a group is held to less."""
     physical = os.sysconf("SC_PHYS_PAGES") * PAGE_BYTES
-    try:  # https://docs.kernel.org/admin-guide/cgroup-v2.html, memory.max
-        limit = Path("/sys/fs/cgroup/memory.max").read_text(encoding="ascii").strip()
+    limit = _group_limit()
+    return physical if limit is None else min(physical, limit)
+
+
+def available_bytes() -> int:
+    """What processes here can get now without swapping; where Linux does not say, half of all."""
+    free = _kibibytes("/proc/meminfo", "MemAvailable:")
+    found = machine_bytes() // 2 if free is None else free
+    limit = _group_limit()
+    if limit is None:
+        return found
+    # pages of files are given back when they are wanted; the rest of the group's are not
+    return max(0, min(found, limit - (_bytes(f"{GROUP}/memory.stat", "anon") or 0)))
+
+
+def _group_limit() -> int | None:
+    """https://docs.kernel.org/admin-guide/cgroup-v2.html, memory.max"""
+    try:
+        limit = Path(f"{GROUP}/memory.max").read_text(encoding="ascii").strip()
     except OSError:
-        return physical
-    return min(physical, int(limit)) if limit.isdigit() else physical
+        return None
+    return int(limit) if limit.isdigit() else None
+
+
+def _kibibytes(path: str, name: str) -> int | None:
+    found = _bytes(path, name)
+    return None if found is None else found * 1024
+
+
+def _bytes(path: str, name: str) -> int | None:
+    """The number behind a name, in a file of such lines."""
+    try:
+        lines = Path(path).read_text(encoding="ascii").splitlines()
+    except OSError:
+        return None
+    return next((int(line.split()[1]) for line in lines if line.split()[:1] == [name]), None)

@@ -12,6 +12,7 @@ from typing import Any
 
 from daemon.night_planning import NightPlan
 from storage.records import Measured
+from trainer.memory_plan import TrainingPlan
 
 Record = dict[str, Any]
 
@@ -90,6 +91,7 @@ def begin(*, started_at: float, base: str, parent: str | None) -> Record:
         "stage_seconds": {},
         "peak_bytes": 0,
         "lost": {},
+        "training": None,
         "kept_share": None,
         "base": base,
         "parent": parent,
@@ -115,6 +117,17 @@ def with_plan(record: Record, plan: NightPlan, recipe: Mapping[str, Any]) -> Rec
         "documents": len(plan.train),
         "plan": {"roles": asdict(plan), "recipe": dict(recipe)},
     }
+
+
+def with_training(record: Record, training: TrainingPlan) -> Record:
+    """The record with how its rows go through the model, which an exact continuation needs too."""
+    return {**record, "training": training.to_json()}
+
+
+def training_plan(record: Record) -> TrainingPlan | None:
+    """How the night trains, once that is planned."""
+    kept = record.get("training")
+    return None if kept is None else TrainingPlan.from_json(kept)
 
 
 def planned(record: Record) -> NightPlan | None:

@@ -22,6 +22,7 @@ from daemon.engine_at_work import EngineAtWork, Stopped
 from daemon.engine_handle import EngineHandle, adapter_name
 from daemon.errors import BaseExchanged, EngineDied, EngineError, EngineFailed, NightError
 from daemon.night_evidence import evidence_from
+from daemon.night_memory import NightMemory
 from daemon.night_planning import NightPlan, PlanPolicy, TooLittle, plan_night
 from daemon.night_record import NightState, Record
 from daemon.night_vault import NightVault, Samples
@@ -31,9 +32,15 @@ from ipc.link import Message
 from storage.errors import FileDamaged, StorageError
 from storage.records import CandidateAdapter, Passed, PublishedAdapter, Refused
 from trainer.base_format import BaseFacts
+from trainer.errors import BudgetTooSmall, PlanError, RankTooLarge
 from trainer.gate import GatePolicy, judge
 
 log = logging.getLogger("nightloom.night")
+
+PLAN_REASONS: dict[type[PlanError], str] = {
+    BudgetTooSmall: "too_little_memory",
+    RankTooLarge: "rank_too_large",
+}
 
 CHECKPOINT_SECONDS = 15.0  # for the last one, when the night shall stop; then the one before counts
 # As trainer/base_samples.py has them; the service does not import what needs numpy.
@@ -58,6 +65,7 @@ class Tonight:
     base: str  # identity
     parent: PublishedAdapter | None
     plan: NightPlan
+    recipe: dict[str, Any]  # with what memory allows in it
     samples: Samples
 
     @property
@@ -73,6 +81,7 @@ class NightShift:
         vault: where text comes from and adapters go to.
         engine: trains and judges; not started before there is a plan.
         base: what the engine will load, read without it; asked once a night.
+        memory: says how a night trains within the memory that there is.
         options: from the configuration.
         clock: seconds since the epoch.
     """
@@ -83,12 +92,14 @@ class NightShift:
         vault: VaultDoor,
         engine: EngineHandle,
         base: Callable[[], BaseFacts],
+        memory: NightMemory,
         options: NightOptions,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._vault = NightVault(vault)
         self._engine = engine
         self._base = base
+        self._memory = memory
         self._options = options
         self._clock = clock
         self._work = EngineAtWork(engine)
@@ -109,6 +120,8 @@ class NightShift:
             return await self._run(night)
         except Stopped:
             return await self._yield(night)
+        except PlanError as error:
+            return night.waits(PLAN_REASONS.get(type(error), "plan"), str(error))
         except (EngineError, NightError, StorageError) as error:
             log.error("the night failed: %s", type(error).__name__)
             return await self._fail(night, str(error))
@@ -126,10 +139,13 @@ class NightShift:
         parent = answering(await self._vault.adapter_in_use(), base.identity)
         plan = await self._take_up_or_plan(night, base, parent)
         if isinstance(plan, TooLittle):
-            return night.waits(plan)
+            return night.waits("too_little_text", plan.sentence)
+        recipe = await self._fit_into_memory(night, base)
         await self._save(night)
         samples = await self._work.do(lambda: self._samples(night, base))
-        tonight = Tonight(base=base.identity, parent=parent, plan=plan, samples=samples)
+        tonight = Tonight(
+            base=base.identity, parent=parent, plan=plan, recipe=recipe, samples=samples
+        )
 
         await self._enter(night, NightState.TRAINING)
         candidate = await self._work.do(
@@ -178,6 +194,19 @@ class NightShift:
             night.record = night_record.with_plan(night.record, plan, self._options.recipe)
         return plan
 
+    async def _fit_into_memory(self, night: RunningNight, base: BaseFacts) -> dict[str, Any]:
+        """The recipe with rows, and recomputed blocks, as memory allows them tonight.
+
+        Raises:
+            PlanError: it does not fit; a night that had begun stays as it was left.
+        """
+        kept = night_record.training_plan(night.record)
+        training = await asyncio.to_thread(
+            self._memory.plan, self._options.recipe, base.context_tokens, kept
+        )
+        night.record = night_record.with_training(night.record, training)
+        return training.into(self._options.recipe)
+
     async def _samples(self, night: RunningNight, base: BaseFacts) -> Samples:
         """The base's own samples: general text that needs no outside data, made once per base.
 
@@ -214,7 +243,7 @@ class NightShift:
     async def _train(self, night: RunningNight, tonight: Tonight) -> CandidateAdapter:
         """Train to the end, from the last checkpoint if there is one."""
         parameters = {
-            "recipe": self._options.recipe,
+            "recipe": tonight.recipe,
             "seed": tonight.plan.seed,
             "max_seconds": max(1.0, self._options.max_seconds - night.record["seconds"]),
             "checkpoint_seconds": self._options.checkpoint_seconds,
@@ -260,7 +289,7 @@ class NightShift:
 
     async def _judge(self, candidate: CandidateAdapter, tonight: Tonight) -> Passed | Refused:
         parameters = {
-            "recipe": self._options.recipe,
+            "recipe": tonight.recipe,
             "seed": tonight.plan.seed,
             "served": next(map(adapter_name, tonight.served), None),
             "candidate": adapter_name(candidate.sha256),

@@ -9,7 +9,6 @@ from typing import Any
 
 from daemon import night_record
 from daemon.memory_reading import own_bytes
-from daemon.night_planning import TooLittle
 from daemon.night_record import NightState, Record
 from storage.records import Measured
 
@@ -62,12 +61,13 @@ class RunningNight:
         self._seconds_before = float(old["seconds"])
         self.record = {**old, "state": NightState.PREPARING.value}
 
-    def waits(self, too_little: TooLittle) -> Record:
+    def waits(self, reason: str, sentence: str) -> Record:
+        """It did not begin, or goes on another time; nothing is kept of this try."""
         self.record = {
             **self.record,
             "state": NightState.WAITING.value,
-            "reason": "too_little_text",
-            "sentence": too_little.sentence,
+            "reason": reason,
+            "sentence": sentence,
         }
         return self.timed()
 

@@ -24,6 +24,7 @@ from daemon.config import Config
 from daemon.confinement import protect_memory
 from daemon.engine_handle import EngineHandle
 from daemon.home import Home
+from daemon.night_memory import NightMemory
 from daemon.night_planning import PlanPolicy
 from daemon.night_runner import NightRunner
 from daemon.night_shift import NightOptions, NightShift
@@ -80,6 +81,7 @@ async def _serve(home: Home, config: Config, vault: Vault, sockets: ServiceSocke
                 vault=door,
                 engine=engine,
                 base=base.facts,
+                memory=NightMemory(base.folder, configured_bytes=config.engine.memory_bytes),
                 options=_night_options(config, plan),
             )
         )

@@ -23,6 +23,7 @@ from trainer.base_format import (
 )
 from trainer.base_identity import base_identity
 from trainer.base_tokenizer import BaseTokenizer, load_tokenizer
+from trainer.cpu_features import multiplies_bf16
 from trainer.errors import BaseDamaged
 from trainer.nf4_linear import MalformedLinear, nf4_linear
 
@@ -56,21 +57,9 @@ class BaseModel:
 
 def best_compute_dtype(device: torch.device) -> torch.dtype:
     """bf16 where it is fast; fp32 on CPUs that multiply no bf16. Never fp16: it loses runs."""
-    if device.type != "cpu":
+    if device.type != "cpu" or multiplies_bf16():
         return torch.bfloat16
-    checks = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
-    fast = any(getattr(torch.cpu, check, bool)() for check in checks)
-    return torch.bfloat16 if fast or "bf16" in _arm_features() else torch.float32
-
-
-def _arm_features() -> frozenset[str]:
-    """The feature words of an ARM CPU under Linux; empty elsewhere."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace").splitlines()
-    except OSError:
-        return frozenset()
-    words = [line.partition(":")[2].split() for line in lines if line.startswith("Features")]
-    return frozenset(words[0]) if words else frozenset()
+    return torch.float32
 
 
 def load_base(

@@ -1,13 +1,16 @@
-"""Keys and values of rows that are decoded together, in rooms that grow by halves.
+"""Keys and values of rows that are decoded together, in rooms with some space behind them.
 
-A step then copies only what it adds; a room is made anew a few times in the life of a row.
+A step then copies only what it adds. A room grows by a sixteenth, because it is what a long context
+takes of memory (half a megabyte a token on a 7B); making it anew is less than 1 % of the steps
+between.
 """
 
 from collections.abc import Sequence
 
 import torch
 
-ROOM_TOKENS = 256  # a room grows by at least this much
+ROOM_TOKENS = 128  # a room grows by at least this much
+ROOM_SHARE = 16  # and by one in so many
 
 
 class KvCache:
@@ -25,7 +28,7 @@ class KvCache:
         room = self._keys[0].shape[2] if self._keys else 0
         if wanted <= room:
             return
-        room = max(wanted + ROOM_TOKENS, room * 3 // 2)
+        room = wanted + max(ROOM_TOKENS, wanted // ROOM_SHARE)
         for kept in (self._keys, self._values):
             for block in range(self._blocks):
                 shape = (rows, self._heads, room, self._size)

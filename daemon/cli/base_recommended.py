@@ -2,12 +2,15 @@
 
 from typing import Any
 
-from daemon.base_catalogue import SERVE_TOKENS, Judged, judged
+from daemon.base_catalogue import Judged, judged
 from daemon.bases import Bases
-from daemon.cli import text
+from daemon.cli import base_fits, text
+from daemon.cli.machine_speed import machine_speed
 from daemon.cli.output import Json
 from daemon.cli.reaching import home
 from daemon.memory_reading import machine_bytes
+from daemon.night_memory import compute_bytes
+from trainer.speed import Speed
 
 
 def recommendations() -> Json:
@@ -18,10 +21,12 @@ def recommendations() -> Json:
         for base in Bases(home().bases).all()
         if base.facts and base.facts.origin.startswith("hub:")
     }
-    return {"machine_bytes": memory, "bases": [_shown(one, added) for one in judged(memory)]}
+    speed = machine_speed(home().bases)
+    found = judged(memory, compute_bytes=compute_bytes())
+    return {"machine_bytes": memory, "bases": [_shown(one, speed, added) for one in found]}
 
 
-def _shown(one: Judged, added: dict[str, str]) -> dict[str, Any]:
+def _shown(one: Judged, speed: Speed, added: dict[str, str]) -> dict[str, Any]:
     candidate, geometry = one.candidate, one.candidate.geometry
     return {
         "id": candidate.repository,
@@ -30,10 +35,7 @@ def _shown(one: Judged, added: dict[str, str]) -> dict[str, Any]:
         "context_tokens": candidate.context_tokens,
         "download_bytes": geometry.full_bytes,
         "weights_bytes": geometry.weights_bytes,
-        "serve_bytes": one.memory.serve,
-        "train_bytes": one.memory.train,
-        "serves_here": one.serves,
-        "trains_here": one.trains,
+        **base_fits.shown(geometry, one.fit, speed),
         "recommended": one.recommended,
         "added_as": added.get(candidate.repository),
     }
@@ -52,31 +54,27 @@ def recommended_text(answer: Json) -> str:
             text.size(listed["serve_bytes"]),
             text.size(listed["train_bytes"]),
             _fits(listed),
+            base_fits.tokens(listed["tokens_per_night"]),
         )
         for listed in answer["bases"]
     ]
     headings = (
         "", "id", "licence", "parameters", "context", "download", "4-bit", "to serve", "to train",
-        "here",
+        "here", "tokens a night",
     )  # fmt: skip
-    table = text.table(headings, rows, right="   rrrrrr")
+    table = text.table(headings, rows, right="   rrrrrr r")
     return f"{table}\n\n{_advice(answer)}"
 
 
 def _fits(listed: Json) -> str:
     if listed["added_as"]:
         return f"added as {text.value(listed['added_as'])}"
-    if listed["trains_here"]:
-        return "serves and trains"
-    return "serves" if listed["serves_here"] else "too large"
+    return base_fits.here(listed)
 
 
 def _advice(answer: Json) -> str:
     memory = text.size(answer["machine_bytes"])
-    estimates = (
-        f"Memory is estimated, to serve with {text.count(SERVE_TOKENS)} tokens of context; "
-        f"this machine has {memory}."
-    )
+    estimates = f"{base_fits.explained()} This machine has {memory}."
     best = next((one["id"] for one in answer["bases"] if one["recommended"]), None)
     if best is None:
         return f"{estimates}\nNone of these can be trained here; the built-in base can."

@@ -1,22 +1,17 @@
 """`nightloom bench ...`: how fast this machine is with us and the stock way, in the same run.
 
-What is measured runs in a child process with the engine's own settings; nothing here loads the
-model. The child and all that it starts end with this command.
+What is measured runs in a child process (`bench_child.py`); nothing here loads the model.
 """
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import click
 
-import daemon
-from daemon.cli.output import Json, json_option, say
+from daemon.cli.bench_child import measured
+from daemon.cli.output import json_option, say
 
 GEOMETRIES = ("tiny", "1b", "7b")
-COMMAND = (sys.executable, "-P", "-W", "ignore", "-m", "trainer.bench")
 
 layers_option = click.option(
     "--layers", type=click.IntRange(1), metavar="N", help="Measure N layers of it and scale up."
@@ -98,7 +93,7 @@ def _words(**options: object) -> list[str]:
 
 
 def _run(words: list[str], as_json: bool) -> None:
-    report = _measured(words)
+    report = measured(words)
     if as_json:
         say(json.dumps(report, ensure_ascii=False, indent=2))
         return
@@ -109,41 +104,3 @@ def _run(words: list[str], as_json: bool) -> None:
     console = Console()
     console.print(table(report))
     console.print(machine_line(report["machine"]), highlight=False, markup=False)
-
-
-def _measured(words: list[str]) -> Json:
-    """What the child found.
-
-    Raises:
-        BenchFailed: it says why it could not.
-        BenchDied: it ended without a word.
-    """
-    from daemon.cli.demo_interrupts import Interrupts
-    from daemon.cli.errors import BenchDied, BenchFailed
-    from daemon.engine_process import engine_environment
-
-    environment = engine_environment(os.environ)
-    environment["PYTHONPATH"] = str(Path(daemon.__file__).parents[1])  # the same code, anywhere
-    with (
-        Interrupts() as interrupts,
-        subprocess.Popen(
-            [*COMMAND, *words, "--end-with", str(os.getpid())],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            env=environment,
-            process_group=0,  # Ctrl-C in the terminal is ours to handle
-        ) as process,
-    ):
-        assert process.stdout is not None
-        try:
-            said = process.stdout.read()
-        finally:
-            interrupts.ignore_more()
-            process.kill()
-    try:
-        answer: Json = json.loads(said)
-    except ValueError:
-        raise BenchDied from None
-    if "error" in answer:
-        raise BenchFailed(answer["error"])
-    return answer

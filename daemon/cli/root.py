@@ -19,6 +19,7 @@ from daemon.cli.base import base
 from daemon.cli.bench import bench
 from daemon.cli.chat import chat
 from daemon.cli.demo import demo
+from daemon.cli.doctor import doctor
 from daemon.cli.exits import ExitCode, exit_code, sentence
 from daemon.cli.init import init
 from daemon.cli.night import night
@@ -123,5 +124,5 @@ def nightloom() -> None:
     """
 
 
-for verb in (init, run, status, why, privacy, night, adapters, base, chat, bench, demo):
+for verb in (init, run, status, why, doctor, privacy, night, adapters, base, chat, bench, demo):
     nightloom.add_command(verb)

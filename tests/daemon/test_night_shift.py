@@ -16,6 +16,7 @@ import pytest
 import pytest_asyncio
 
 from daemon.engine_handle import EngineHandle, EngineState
+from daemon.night_memory import NightMemory
 from daemon.night_planning import PlanPolicy
 from daemon.night_record import Record
 from daemon.night_shift import SAMPLE_COUNT, SAMPLE_SEED, NightOptions, NightShift
@@ -104,7 +105,13 @@ async def samples(engine: EngineHandle) -> tuple[str, bytes]:
 
 @contextlib.asynccontextmanager
 async def opened(
-    folder: Path, engine: EngineHandle, facts: BaseFacts, *, notes: int = NOTES
+    folder: Path,
+    engine: EngineHandle,
+    base: Path,
+    *,
+    facts: BaseFacts | None = None,
+    free_bytes: int = 8 << 30,
+    notes: int = NOTES,
 ) -> AsyncIterator[House]:
     vault, _ = Vault.create(folder, passphrase=PASSPHRASE, argon2=FAST)
     vault.documents.put_many(
@@ -115,7 +122,12 @@ async def opened(
         yield House(
             door=door,
             shift=NightShift(
-                vault=door, engine=engine, base=lambda: facts, options=OPTIONS, clock=lambda: NOW
+                vault=door,
+                engine=engine,
+                base=lambda: facts or read_facts(base),
+                memory=NightMemory(lambda: base, free=lambda: free_bytes),
+                options=OPTIONS,
+                clock=lambda: NOW,
             ),
         )
     finally:
@@ -128,7 +140,7 @@ async def house(
 ) -> AsyncIterator[House]:
     """Everything that a night needs."""
     name, rows = samples
-    async with opened(tmp_path / "vault", engine, read_facts(base_folder)) as house:
+    async with opened(tmp_path / "vault", engine, base_folder) as house:
         await house.door.call(lambda vault: vault.samples.write(name, [rows]))
         yield house
 
@@ -149,7 +161,7 @@ async def test_a_night_without_enough_text_waits_and_starts_no_engine(
         raise AssertionError
 
     engine = EngineHandle(base_folder=folder, weights=weights)
-    async with opened(tmp_path / "vault", engine, read_facts(base_folder), notes=3) as house:
+    async with opened(tmp_path / "vault", engine, base_folder, notes=3) as house:
         record = await house.night()
 
         assert (record["state"], record["reason"]) == ("waiting", "too_little_text")
@@ -158,11 +170,23 @@ async def test_a_night_without_enough_text_waits_and_starts_no_engine(
         assert await house.door.call(lambda vault: vault.ledger.nights()) == []
 
 
+async def test_a_night_without_memory_waits_and_says_what_it_would_take(
+    tmp_path: Path, engine: EngineHandle, base_folder: Path
+) -> None:
+    async with opened(tmp_path / "vault", engine, base_folder, free_bytes=1 << 20) as house:
+        record = await house.night()
+
+        assert (record["state"], record["reason"]) == ("waiting", "too_little_memory")
+        assert "and 0.00 GB may be used: a smaller base would fit." in record["sentence"]
+        assert await house.waiting() == NOTES
+        assert await house.door.call(lambda vault: vault.ledger.nights(1)) == []
+
+
 async def test_a_base_that_was_exchanged_under_the_engine_is_named(
     tmp_path: Path, engine: EngineHandle, base_folder: Path
 ) -> None:
     other = replace(read_facts(base_folder), identity="f" * 64)
-    async with opened(tmp_path / "vault", engine, other) as house:
+    async with opened(tmp_path / "vault", engine, base_folder, facts=other) as house:
         record = await house.night()
 
         assert record["state"] == (await house.kept())["state"] == "failed"

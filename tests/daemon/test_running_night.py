@@ -77,7 +77,7 @@ def test_a_night_that_is_taken_up_counts_on() -> None:
 
 def test_a_night_that_waits_says_what_is_missing() -> None:
     lack = TooLittle(documents=1, tokens=10, missing_documents=7, missing_tokens=1990)
-    record = Night().waits(lack)
+    record = Night().waits("too_little_text", lack.sentence)
     assert (record["state"], record["reason"]) == ("waiting", "too_little_text")
     assert record["sentence"] == lack.sentence
 

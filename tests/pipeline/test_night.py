@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from daemon.memory_reading import resident_bytes
 from tests.pipeline.living import Json, entry_of, state_of
 from tests.pipeline.story import NOTES_TAKEN, Story
 
@@ -66,6 +67,13 @@ def test_the_log_keeps_what_the_night_did(story: Story) -> None:
     assert "plan" not in story.entry
     assert 0 < story.entry["documents"] < story.preview["total_new_documents"]
     assert story.entry["peak_bytes"] < 2 << 30
+
+
+def test_a_night_trains_as_it_was_planned_and_takes_what_was_foreseen(story: Story) -> None:
+    plan = story.entry["training"]
+    assert (plan["rows_per_step"], plan["recompute_layers"]) == (2, 0)
+    engine = story.entry["peak_bytes"] - resident_bytes(story.place.pid)
+    assert 0.75 < engine / plan["peak_bytes"] < 1.15  # it is looked at between steps
 
 
 def test_what_was_learned_waits_no_more(story: Story) -> None:

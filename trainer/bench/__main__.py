@@ -1,4 +1,4 @@
-"""`python -m trainer.bench kernels | train | decode`: JSON on stdout, progress on stderr.
+"""`python -m trainer.bench kernels | train | decode | speed`: JSON on stdout, progress on stderr.
 
 One object, which the command `nightloom bench` starts this for and shows as a table.
 """
@@ -7,6 +7,7 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from trainer.bench.budget import decoding_bytes, kernel_bytes, require, training_bytes
 from trainer.bench.errors import BenchError
@@ -14,6 +15,10 @@ from trainer.bench.geometry import GEOMETRIES, Geometry
 from trainer.bench.memory import available_bytes
 from trainer.bench.report import Report
 from trainer.bench.side_loop import end_with, own_stdout
+from trainer.errors import PlanError
+
+if TYPE_CHECKING:
+    from trainer.bench.speed import Measured
 
 STEP_TOKENS = {"tiny": 2048, "1b": 1024, "7b": 1024}
 ROW_TOKENS = 512
@@ -31,13 +36,17 @@ def main(words: Sequence[str] | None = None) -> int:
     answers = own_stdout()
     try:
         answer = _report(asked).as_json
-    except BenchError as error:
+    except (BenchError, PlanError) as error:
         answer = {"error": str(error)}
     print(json.dumps(answer), file=answers, flush=True)
     return int("error" in answer)
 
 
-def _report(asked: argparse.Namespace) -> Report:
+def _report(asked: argparse.Namespace) -> "Report | Measured":
+    if asked.bench == "speed":
+        from trainer.bench.speed import measured
+
+        return measured()
     geometry = GEOMETRIES[asked.geometry].with_layers(asked.layers)
     if asked.bench == "train":
         return _train(asked, geometry)
@@ -85,7 +94,7 @@ def _decode(asked: argparse.Namespace, geometry: Geometry) -> Report:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="trainer.bench")
-    parser.add_argument("bench", choices=("kernels", "train", "decode"))
+    parser.add_argument("bench", choices=("kernels", "train", "decode", "speed"))
     parser.add_argument("--geometry", choices=tuple(GEOMETRIES), default="tiny")
     parser.add_argument("--layers", type=int)
     parser.add_argument("--tokens", type=int)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 
+from trainer import geometry
 from trainer.base_format import Config, known_config
 
 BLOCK, CONSTANTS_BLOCK = 64, 256  # weights per constant, constants per constant of constants
@@ -52,6 +53,11 @@ class Geometry:
                 "pad_token_id": None,
             }
         )
+
+    @property
+    def plain(self) -> geometry.Geometry:
+        """As memory and speed are planned with it."""
+        return geometry.Geometry.of(self.config)
 
     @property
     def linears(self) -> dict[str, tuple[int, int]]:

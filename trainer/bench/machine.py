@@ -1,8 +1,6 @@
 """The facts about the machine that a figure means nothing without."""
 
 import os
-import platform
-from pathlib import Path
 from typing import Any
 
 import bitsandbytes
@@ -10,6 +8,7 @@ import peft
 import torch
 import transformers
 
+from trainer import cpu_features
 from trainer.nf4 import paths
 
 CPU_FLAGS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16", "asimd", "bf16")  # /proc/cpuinfo's
@@ -18,11 +17,8 @@ CPU_FLAGS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16", "asimd", "bf16")  # /
 def machine_facts() -> dict[str, Any]:
     """Processor, memory, load and versions."""
     return {
-        "processor": _cpuinfo("model name") or platform.processor() or platform.machine(),
-        "instructions": [
-            flag for flag in CPU_FLAGS
-            if flag in (_cpuinfo("flags") or _cpuinfo("Features") or "").split()
-        ],
+        "processor": cpu_features.name(),
+        "instructions": [flag for flag in CPU_FLAGS if flag in cpu_features.words()],
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else
                  os.cpu_count(),
         "threads": torch.get_num_threads(),
@@ -34,11 +30,3 @@ def machine_facts() -> dict[str, Any]:
         "peft": peft.__version__,
         "bitsandbytes": bitsandbytes.__version__,
     }  # fmt: skip
-
-
-def _cpuinfo(name: str) -> str | None:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return None
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith(name)), None)

@@ -27,6 +27,7 @@ class Row:
     tokens_per_night: float | None = None  # ours, in 8 hours
     peak_bytes: int | None = None  # ours
     stock_peak_bytes: int | None = None
+    expected_peak_bytes: int | None = None  # of ours in a night, as planned
     difference: float | None = None
     note: str = ""
 

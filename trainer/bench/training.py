@@ -141,6 +141,7 @@ def _rows(
                 tokens_per_night=None if own is None else own * NIGHT_SECONDS,
                 peak_bytes=None if ours is None else peaks[ours],
                 stock_peak_bytes=None if stock is None else peaks[stock],
+                expected_peak_bytes=ways.expected_bytes if name == PLANNED else None,
                 difference=difference,
                 note="; ".join(filter(None, notes)),
             )

@@ -3,9 +3,13 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from trainer.bench.adapter_values import RANK
 from trainer.bench.budget import training_bytes
 from trainer.bench.geometry import Geometry
 from trainer.bench.train_run import TrainRun
+from trainer.geometry import BF16_BYTES
+from trainer.memory_plan import adapted_base, plan_training
+from trainer.sizes import Sizes
 
 CHECKPOINTED = "both checkpointed"
 NEITHER = "neither checkpointed"
@@ -52,6 +56,7 @@ class Ways:
     planned: Way
     ours_neither: Way | None
     stock_neither: Way | None
+    expected_bytes: int  # of ours as planned, at its peak in a night
     note: str = field(default="")
 
     @property
@@ -74,18 +79,32 @@ class Ways:
 
 
 def plan_ways(geometry: Geometry, run: TrainRun, available: int | None) -> Ways:
-    """All rows of a step at once on both sides; nothing recomputed as planned, if that fits."""
+    """All rows of a step at once on both sides; ours as planned as a night would plan it.
+
+    Raises:
+        BudgetTooSmall: a night with such rows would not fit.
+    """
     layers, together = geometry.layers, run.rows
     needed = training_bytes(geometry, run.step_tokens, checkpointed=False)
     fits = available is None or needed <= available
     checkpointed = ours_way("checkpointed", micro_batch=together, recompute_layers=layers)
     neither = ours_way("nothing recomputed", micro_batch=together, recompute_layers=0)
+    sizes = Sizes(
+        rank=RANK, dropout=False, row_tokens=run.row_tokens, rows_per_step=run.rows,
+        row_tokens_fixed=True,
+    )  # fmt: skip
+    adapted = adapted_base(geometry.plain, sizes, compute_bytes=BF16_BYTES)
+    plan = plan_training(adapted, sizes, available or needed)
+    planned = ours_way(
+        "as planned", micro_batch=plan.rows_per_micro_batch, recompute_layers=plan.recompute_layers
+    )
     return Ways(
         ours_checkpointed=checkpointed,
         stock_checkpointed=stock_way("checkpointed", micro_batch=together, checkpoint=True),
         ours_neither=neither if fits else None,
         stock_neither=stock_way("nothing recomputed", micro_batch=together, checkpoint=False)
         if fits else None,
-        planned=neither if fits else checkpointed,
+        planned=planned,
+        expected_bytes=plan.peak_bytes,
         note="" if fits else f"needs {needed / 1e9:.1f} GB of memory",
     )  # fmt: skip

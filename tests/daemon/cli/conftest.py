@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from daemon.cli.root import nightloom
+from daemon import kept_speed
+from daemon.cli.root import nightloom, version
 from tests.daemon.cli.fake_service import FakeAdmin, FakeModel, serving
 from tests.daemon.cli.person import Open, Terminal
+from trainer.speed import Speed
 
 Run = Callable[..., Result]
 
@@ -24,6 +26,15 @@ def home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.delenv("NIGHTLOOM_PASSPHRASE_FILE", raising=False)
     yield folder
     shutil.rmtree(folder)
+
+
+@pytest.fixture
+def measured(home: Path) -> Speed:
+    """How fast the machine learns was measured before, so that no command does it again."""
+    speed = Speed(small=1e11, large=4e11)
+    (home / "bases").mkdir(exist_ok=True)
+    kept_speed.keep(home / "bases", kept_speed.Conditions.here(version()), speed)
+    return speed
 
 
 @pytest.fixture

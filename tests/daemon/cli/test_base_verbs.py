@@ -207,6 +207,7 @@ def test_an_unknown_base_cannot_be_removed(run: Run) -> None:
 # --------------------------------------------------------------------------- list --recommended
 
 
+@pytest.mark.usefixtures("measured")
 def test_recommendations_need_no_service_and_say_what_is_here(
     run: Run, mine: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -229,6 +230,7 @@ def test_recommendations_need_no_service_and_say_what_is_here(
     assert "added as mine" in said
 
 
+@pytest.mark.usefixtures("measured")
 def test_a_machine_that_is_too_small_is_told_what_it_has(
     run: Run, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -237,7 +239,7 @@ def test_a_machine_that_is_too_small_is_told_what_it_has(
     said = run("base", "list", "--recommended").stdout
 
     assert "None of these can be trained here; the built-in base can." in said
-    assert "this machine has 500 MB" in said
+    assert "This machine has 500 MB" in said
 
 
 # --------------------------------------------------------------------------- add, without network

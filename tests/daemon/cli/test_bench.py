@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from daemon.cli import bench
+from daemon.cli import bench_child
 from daemon.cli.bench_table import amount, machine_line, table
 from tests.daemon.cli.conftest import Run
 
@@ -29,7 +29,7 @@ REPORT = {"title": "training tiny", "machine": MACHINE, "rows": [ROW]}
 
 def child(monkeypatch: pytest.MonkeyPatch, program: str) -> None:
     """A program in the place of the bench; it sees the bench's words."""
-    monkeypatch.setattr(bench, "COMMAND", (sys.executable, "-c", program))
+    monkeypatch.setattr(bench_child, "COMMAND", (sys.executable, "-c", program))
 
 
 def saying(answer: Any) -> str:

@@ -8,6 +8,10 @@ import pytest
 from tests.daemon.cli import fake_service
 from tests.daemon.cli.conftest import Run
 from tests.daemon.cli.fake_service import FakeAdmin, FakeModel
+from trainer.builtin_base import BUILTIN_BASE
+from trainer.geometry import read_geometry
+from trainer.memory_plan import TrainingPlan
+from trainer.speed import Speed
 
 READ_VERBS: list[tuple[list[str], Any]] = [
     (["status"], fake_service.STATUS),
@@ -16,7 +20,6 @@ READ_VERBS: list[tuple[list[str], Any]] = [
     (["privacy", "preview"], fake_service.PREVIEW),
     (["night", "log"], [fake_service.NIGHT]),
     (["adapters", "list"], [fake_service.ADAPTER]),
-    (["base", "list"], [fake_service.BASE]),
 ]
 
 
@@ -98,17 +101,42 @@ def test_preview_says_what_tonight_would_learn(run: Run, service: FakeAdmin) -> 
     assert "Tonight would learn from 3 new documents, about 1,000 tokens." in said
 
 
-def test_the_base_in_use_is_starred_and_a_broken_one_named(run: Run, service: FakeAdmin) -> None:
+def test_bases_are_listed_as_the_service_has_them_with_what_they_need_here(
+    run: Run, service: FakeAdmin, measured: Speed
+) -> None:
+    service.base_list += [fake_service.BASE | {"name": "gone", "problem": "It is not whole."}]
+
+    result = run("base", "list", "--json")
+    used, gone = json.loads(result.stdout)
+
+    assert (result.exit_code, result.stderr) == (0, "")  # nothing was measured
+    assert used.items() >= fake_service.BASE.items()
+    assert 0 < used["serve_bytes"] < used["train_bytes"] < 2 << 30
+    assert (used["serves_here"], used["trains_here"], used["problem_here"]) == (True, True, None)
+    geometry = read_geometry(BUILTIN_BASE)
+    plan = TrainingPlan.from_json(used["training"])
+    assert used["tokens_per_night"] == pytest.approx(measured.tokens_per_night(geometry, plan))
+    assert {gone[key] for key in ("serve_bytes", "train_bytes", "trains_here", "training")} == {
+        None
+    }
+
+
+def test_the_base_in_use_is_starred_and_a_broken_one_named(
+    run: Run, service: FakeAdmin, measured: Speed
+) -> None:
     service.base_list += [
         fake_service.BASE | {"name": "other", "in_use": False, "problem": "Its tensors are cut."}
     ]
 
-    _, used, broken = run("base", "list").stdout.splitlines()
+    _, used, broken, _, last = run("base", "list").stdout.splitlines()
 
     assert used.startswith("*  builtin  15,700,000      512  11 MB")
     assert used.endswith("A base to try nightloom offline.")
     assert broken.startswith("   other")
     assert broken.endswith("Its tensors are cut.")
+    assert "serves and trains" in used
+    assert "million" in used
+    assert "with 2,048 tokens of context" in last
 
 
 def test_the_log_shows_losses_as_changes(run: Run, service: FakeAdmin) -> None:

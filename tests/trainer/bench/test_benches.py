@@ -10,7 +10,8 @@ import pytest
 
 ROOT = Path(__file__).parents[3]
 KEYS = {"name", "unit", "ours", "stock", "ratio", "limit", "share_of_limit", "tokens_per_night",
-        "peak_bytes", "stock_peak_bytes", "difference", "note", "limit_is"}  # fmt: skip
+        "peak_bytes", "stock_peak_bytes", "expected_peak_bytes", "difference", "note",
+        "limit_is"}  # fmt: skip
 
 
 def measured(*words: str) -> Any:

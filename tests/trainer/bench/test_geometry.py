@@ -112,12 +112,13 @@ def test_where_memory_is_short_all_is_recomputed_and_the_table_says_so() -> None
     geometry = GEOMETRIES["7b"]
     run = TrainRun(rows=2, row_tokens=512, steps=1, vocabulary=geometry.vocabulary)
 
-    wide, narrow = plan_ways(geometry, run, 64 * GB), plan_ways(geometry, run, 10 * GB)
+    wide, narrow = plan_ways(geometry, run, 64 * GB), plan_ways(geometry, run, 8 * GB)
 
     assert wide.planned == wide.ours_neither
     assert len(wide.all) == 4
-    assert narrow.planned == narrow.ours_checkpointed
-    assert narrow.all == [narrow.ours_checkpointed, narrow.stock_checkpointed]
+    assert narrow.all == [narrow.ours_checkpointed, narrow.stock_checkpointed, narrow.planned]
+    assert 0 < narrow.planned.settings["recompute_layers"] < 32
+    assert narrow.expected_bytes <= 8 * GB < wide.expected_bytes
     assert "GB of memory" in narrow.note
-    assert narrow.planned.settings == {"micro_batch": 2, "recompute_layers": 32}
+    assert narrow.ours_checkpointed.settings == {"micro_batch": 2, "recompute_layers": 32}
     assert narrow.stock_checkpointed.settings == {"micro_batch": 2, "checkpoint": True}
