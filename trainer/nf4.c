@@ -388,17 +388,22 @@ AVX512 static void arrange_avx512bf16(const uint16_t *x, int rows, int64_t count
         }
 }
 
-#define MULTIPLY_ROWS(ROWS)                                                                    \
-    AVX512BF16 static void multiply_x##ROWS(const uint8_t *codes, const float *values,         \
-                                            const float *constants, int64_t count,             \
-                                            const uint16_t *x, int all_rows, float *sums) {    \
+/* The constant of a block, where they are as they are and where they are looked up. */
+#define PLAIN(block) constants[block]
+#define NESTED(block) constants[absmax8[block]]
+
+#define MULTIPLY_ROWS(KIND, ROWS)                                                              \
+    AVX512BF16 static void multiply_##KIND##ROWS(                                              \
+        const uint8_t *codes, const float *values, const uint8_t *absmax8,                     \
+        const float *constants, int64_t count, const uint16_t *x, int all_rows, float *sums) { \
+        (void)absmax8;                                                                         \
         __m512 even[ROWS], odd[ROWS], numbers = _mm512_loadu_ps(values);                       \
         for (int r = 0; r < ROWS; r++) {                                                       \
             even[r] = _mm512_loadu_ps(sums + r * LANES);                                       \
             odd[r] = _mm512_setzero_ps();                                                      \
         }                                                                                      \
         for (int64_t at = 0; at < count; at += BLOCK) {                                        \
-            __m512 scaled = _mm512_mul_ps(numbers, _mm512_set1_ps(constants[at / BLOCK]));     \
+            __m512 scaled = _mm512_mul_ps(numbers, _mm512_set1_ps(KIND(at / BLOCK)));          \
             __m512i table = _mm512_broadcast_i64x4((__m256i)_mm512_cvtneps_pbh(scaled));       \
             const uint8_t *from = codes + at / 2;                                              \
             _mm_prefetch((const char *)(from + AHEAD), _MM_HINT_T0);                           \
@@ -416,19 +421,21 @@ AVX512 static void arrange_avx512bf16(const uint16_t *x, int rows, int64_t count
         for (int r = 0; r < ROWS; r++)                                                         \
             _mm512_storeu_ps(sums + r * LANES, _mm512_add_ps(even[r], odd[r]));                \
     }
-MULTIPLY_ROWS(1)
-MULTIPLY_ROWS(2)
-MULTIPLY_ROWS(4)
-MULTIPLY_ROWS(8)
+#define MULTIPLY(KIND) \
+    MULTIPLY_ROWS(KIND, 1) MULTIPLY_ROWS(KIND, 2) MULTIPLY_ROWS(KIND, 4) MULTIPLY_ROWS(KIND, 8)
+MULTIPLY(PLAIN)
+MULTIPLY(NESTED)
 
-static void multiply_avx512bf16(const uint8_t *codes, const float *values, const float *constants,
-                                int64_t count, const uint16_t *x, int rows, float *sums) {
+static void multiply_avx512bf16(const uint8_t *codes, const float *values, const uint8_t *absmax8,
+                                const float *constants, int64_t count, const uint16_t *x, int rows,
+                                float *sums) {
     int done = 0;
-#define TAKE(ROWS)                                                                             \
+#define TAKE(KIND, ROWS)                                                                       \
     for (; done + ROWS <= rows; done += ROWS)                                                  \
-        multiply_x##ROWS(codes, values, constants, count, x + done * BLOCK, rows,              \
-                         sums + done * LANES);
-    TAKE(8) TAKE(4) TAKE(2) TAKE(1)
+        multiply_##KIND##ROWS(codes, values, absmax8, constants, count, x + done * BLOCK,      \
+                              rows, sums + done * LANES);
+    if (absmax8) { TAKE(NESTED, 8) TAKE(NESTED, 4) TAKE(NESTED, 2) TAKE(NESTED, 1) }
+    else { TAKE(PLAIN, 8) TAKE(PLAIN, 4) TAKE(PLAIN, 2) TAKE(PLAIN, 1) }
 }
 #endif
 
@@ -499,10 +506,11 @@ typedef struct {
     void (*decode_fp32)(const uint8_t *, const float *, const float *, int64_t, float *, int);
     void (*dot_bf16)(const uint16_t *, const uint16_t *, int64_t, int, int64_t, float *);
     void (*dot_fp32)(const float *, const float *, int64_t, int, int64_t, float *);
-    /* decode_bf16 and dot_bf16 in one, on x as `arrange` lays it out; or NULL */
+    /* decode_bf16 and dot_bf16 in one, on x as `arrange` lays it out; or NULL. The constants are
+       those of the blocks or, where there are codes for them, what these stand for. */
     void (*arrange)(const uint16_t *, int, int64_t, uint16_t *);
-    void (*multiply)(const uint8_t *, const float *, const float *, int64_t, const uint16_t *, int,
-                     float *);
+    void (*multiply)(const uint8_t *, const float *, const uint8_t *, const float *, int64_t,
+                     const uint16_t *, int, float *);
 } path;
 
 static const path PATHS[] = { /* the best first */
@@ -728,8 +736,43 @@ static float total(const float *sums) {
     return sum;
 }
 
+/* What the codes of constants stand for in one block of the second quantization. */
+typedef struct {
+    int64_t of; /* which block; -1 for none yet */
+    float constants[256];
+} lookup;
+
+static void look_up(lookup *table, const nf4_weights *w, int64_t of) {
+    if (table->of == of) return;
+    table->of = of;
+    for (int code = 0; code < 256; code++) {
+        float scaled = w->nested_values[code] * w->nested_absmax[of];
+        table->constants[code] = scaled + w->nested_offset;
+    }
+}
+
+/* As below, where a path does it in one: constants are looked up when they are needed, which is
+   faster than gathering them before, by a fifth of the whole. */
+static void multiply_looking_up(const product *p, int64_t at, int64_t in, int64_t count,
+                                lookup *table, float *sums) {
+    const nf4_weights *w = p->weights;
+    while (count) {
+        int64_t block = at / BLOCK, left = (NESTED_BLOCK - block % NESTED_BLOCK) * BLOCK;
+        int64_t some = count < left ? count : left;
+        look_up(table, w, block / NESTED_BLOCK);
+        p->path->multiply(w->codes + at / 2, w->values, w->absmax8 + block, table->constants, some,
+                          (const uint16_t *)p->x + in * p->rows, p->rows, sums);
+        at += some, in += some, count -= some;
+    }
+}
+
 /* A stretch of one feature's weights with each row of x, added to the rows' partial sums. */
-static void multiply_stretch(const product *p, int64_t at, int64_t in, int64_t count, float *sums) {
+static void multiply_stretch(const product *p, int64_t at, int64_t in, int64_t count,
+                             lookup *table, float *sums) {
+    if (p->dtype == BF16 && p->path->multiply && !p->weights->absmax) {
+        multiply_looking_up(p, at, in, count, table, sums);
+        return;
+    }
     const nf4_weights *w = p->weights;
     const uint8_t *codes = w->codes + at / 2;
     _Alignas(64) float weights[CHUNK]; /* or as many bf16 */
@@ -739,7 +782,7 @@ static void multiply_stretch(const product *p, int64_t at, int64_t in, int64_t c
         p->path->decode_fp32(codes, w->values, constants, count, weights, 0);
         p->path->dot_fp32(weights, (const float *)p->x + in, p->in_features, p->rows, count, sums);
     } else if (p->path->multiply) {
-        p->path->multiply(codes, w->values, constants, count,
+        p->path->multiply(codes, w->values, NULL, constants, count,
                           (const uint16_t *)p->x + in * p->rows, p->rows, sums);
     } else {
         p->path->decode_bf16(codes, w->values, constants, count, (uint16_t *)weights, 0);
@@ -752,12 +795,14 @@ static void multiply_unit(const void *job, int64_t unit) {
     const product *p = job;
     int64_t first = unit * p->features_per_unit, last = first + p->features_per_unit;
     if (last > p->out_features) last = p->out_features;
+    lookup table = {.of = -1};
     for (int64_t feature = first; feature < last; feature++) {
         _Alignas(64) float sums[MOST_ROWS * LANES];
         memset(sums, 0, sizeof(float) * LANES * (size_t)p->rows);
         for (int64_t in = 0; in < p->in_features; in += CHUNK) {
             int64_t count = p->in_features - in < CHUNK ? p->in_features - in : CHUNK;
-            multiply_stretch(p, feature * p->in_features + in, in, count, sums);
+            multiply_stretch(p, feature * p->in_features + in, in, count,
+                             &table, sums);
         }
         if (p->adapter) {
             int padded = p->adapter->padded;
