@@ -369,23 +369,21 @@ AVX512 static void dot_bf16_avx512(const uint16_t *weights, const uint16_t *x, i
     }
 }
 
-/* With instructions for bf16 no number is stored in between. A pair of codes is one byte, widened to
-   a word: its low bits, the odd code, index a table of 2 * 16 words as they are (the fifth bit does
-   not matter), and shifted by 4 the even one. So 64 codes give their 32 even and their 32 odd
-   weights, and x has to lie like that as well: block after block, in each all rows. */
+/* With instructions for bf16 no number is stored in between. Two blocks are taken at once: 64 bytes
+   are 32 words of four codes, the first 16 words of one block and the rest of the other. A table
+   has what the codes stand for in both, 2 * 16 words, and a lane's fifth index bit says which. So
+   128 codes give four vectors of every fourth weight, and x has to lie like that as well: pair of
+   blocks after pair, in each all rows. */
+#define PAIR (2 * BLOCK)
+#define VECTORS 4
+
 AVX512 static void arrange_avx512bf16(const uint16_t *x, int rows, int64_t count, uint16_t *out) {
-    for (int64_t at = 0; at < count; at += BLOCK)
-        for (int row = 0; row < rows; row++, out += BLOCK) {
-            __m512i low = _mm512_loadu_si512(x + row * count + at);
-            __m512i high = _mm512_loadu_si512(x + row * count + at + 32);
-            __m256i even0 = _mm512_cvtepi32_epi16(low), even1 = _mm512_cvtepi32_epi16(high);
-            __m256i odd0 = _mm512_cvtepi32_epi16(_mm512_srli_epi32(low, 16));
-            __m256i odd1 = _mm512_cvtepi32_epi16(_mm512_srli_epi32(high, 16));
-            __m512i even = _mm512_inserti64x4(_mm512_castsi256_si512(even0), even1, 1);
-            __m512i odd = _mm512_inserti64x4(_mm512_castsi256_si512(odd0), odd1, 1);
-            _mm512_storeu_si512(out, even);
-            _mm512_storeu_si512(out + 32, odd);
-        }
+    static const int code_of[VECTORS] = {1, 0, 3, 2}; /* from the low bits of a word to the high */
+    for (int64_t at = 0; at < count; at += PAIR)
+        for (int row = 0; row < rows; row++)
+            for (int vector = 0; vector < VECTORS; vector++)
+                for (int word = 0; word < PAIR / VECTORS; word++)
+                    *out++ = x[row * count + at + VECTORS * word + code_of[vector]];
 }
 
 /* The constant of a block, where they are as they are and where they are looked up. */
@@ -397,30 +395,38 @@ AVX512 static void arrange_avx512bf16(const uint16_t *x, int rows, int64_t count
         const uint8_t *codes, const float *values, const uint8_t *absmax8,                     \
         const float *constants, int64_t count, const uint16_t *x, int all_rows, float *sums) { \
         (void)absmax8;                                                                         \
-        __m512 even[ROWS], odd[ROWS], numbers = _mm512_loadu_ps(values);                       \
+        const __m512i low = _mm512_set1_epi16(15);                                             \
+        const __m512i half = _mm512_mask_set1_epi16(_mm512_setzero_si512(), 0xFFFF0000u, 16);  \
+        __m512 first[ROWS], second[ROWS], numbers = _mm512_loadu_ps(values);                   \
         for (int r = 0; r < ROWS; r++) {                                                       \
-            even[r] = _mm512_loadu_ps(sums + r * LANES);                                       \
-            odd[r] = _mm512_setzero_ps();                                                      \
+            first[r] = _mm512_loadu_ps(sums + r * LANES);                                      \
+            second[r] = _mm512_setzero_ps();                                                   \
         }                                                                                      \
-        for (int64_t at = 0; at < count; at += BLOCK) {                                        \
-            __m512 scaled = _mm512_mul_ps(numbers, _mm512_set1_ps(KIND(at / BLOCK)));          \
-            __m512i table = _mm512_broadcast_i64x4((__m256i)_mm512_cvtneps_pbh(scaled));       \
+        for (int64_t at = 0; at < count; at += PAIR) {                                         \
+            __m512 scaled0 = _mm512_mul_ps(numbers, _mm512_set1_ps(KIND(at / BLOCK)));         \
+            __m512 scaled1 = _mm512_mul_ps(numbers, _mm512_set1_ps(KIND(at / BLOCK + 1)));     \
+            __m512i table = (__m512i)_mm512_cvtne2ps_pbh(scaled1, scaled0);                    \
             const uint8_t *from = codes + at / 2;                                              \
             _mm_prefetch((const char *)(from + AHEAD), _MM_HINT_T0);                           \
-            __m512i pairs = _mm512_cvtepu8_epi16(_mm256_loadu_si256((const __m256i *)from));   \
-            __m512bh w0 = (__m512bh)_mm512_permutexvar_epi16(_mm512_srli_epi16(pairs, 4),      \
-                                                             table);                           \
-            __m512bh w1 = (__m512bh)_mm512_permutexvar_epi16(pairs, table);                    \
-            const uint16_t *block = x + at * all_rows;                                         \
-            for (int r = 0; r < ROWS; r++, block += BLOCK) {                                   \
-                even[r] = _mm512_dpbf16_ps(even[r], w0, (__m512bh)_mm512_loadu_si512(block));  \
-                odd[r] = _mm512_dpbf16_ps(odd[r], w1,                                          \
-                                          (__m512bh)_mm512_loadu_si512(block + 32));           \
+            __m512i words = _mm512_loadu_si512(from);                                          \
+            __m512bh w0 = FOUND(words), w1 = FOUND(_mm512_srli_epi16(words, 4));               \
+            __m512bh w2 = FOUND(_mm512_srli_epi16(words, 8));                                  \
+            __m512bh w3 = FOUND(_mm512_srli_epi16(words, 12));                                 \
+            const uint16_t *pair = x + at * all_rows;                                          \
+            for (int r = 0; r < ROWS; r++, pair += PAIR) {                                     \
+                first[r] = _mm512_dpbf16_ps(first[r], w0, LOAD(pair));                         \
+                second[r] = _mm512_dpbf16_ps(second[r], w1, LOAD(pair + 32));                  \
+                first[r] = _mm512_dpbf16_ps(first[r], w2, LOAD(pair + 64));                    \
+                second[r] = _mm512_dpbf16_ps(second[r], w3, LOAD(pair + 96));                  \
             }                                                                                  \
         }                                                                                      \
         for (int r = 0; r < ROWS; r++)                                                         \
-            _mm512_storeu_ps(sums + r * LANES, _mm512_add_ps(even[r], odd[r]));                \
+            _mm512_storeu_ps(sums + r * LANES, _mm512_add_ps(first[r], second[r]));            \
     }
+/* (index & low) | half, in one */
+#define FOUND(INDEX) \
+    (__m512bh)_mm512_permutexvar_epi16(_mm512_ternarylogic_epi32(INDEX, low, half, 0xEA), table)
+#define LOAD(X) (__m512bh)_mm512_loadu_si512(X)
 #define MULTIPLY(KIND) \
     MULTIPLY_ROWS(KIND, 1) MULTIPLY_ROWS(KIND, 2) MULTIPLY_ROWS(KIND, 4) MULTIPLY_ROWS(KIND, 8)
 MULTIPLY(PLAIN)
@@ -432,7 +438,7 @@ static void multiply_avx512bf16(const uint8_t *codes, const float *values, const
     int done = 0;
 #define TAKE(KIND, ROWS)                                                                       \
     for (; done + ROWS <= rows; done += ROWS)                                                  \
-        multiply_##KIND##ROWS(codes, values, absmax8, constants, count, x + done * BLOCK,      \
+        multiply_##KIND##ROWS(codes, values, absmax8, constants, count, x + done * PAIR,       \
                               rows, sums + done * LANES);
     if (absmax8) { TAKE(NESTED, 8) TAKE(NESTED, 4) TAKE(NESTED, 2) TAKE(NESTED, 1) }
     else { TAKE(PLAIN, 8) TAKE(PLAIN, 4) TAKE(PLAIN, 2) TAKE(PLAIN, 1) }
@@ -736,6 +742,11 @@ static float total(const float *sums) {
     return sum;
 }
 
+/* Whether the path decodes and multiplies in one; pairs of blocks then end where rows end. */
+static int in_one(const path *path, int64_t in_features, int dtype) {
+    return dtype == BF16 && path->multiply && in_features % (2 * BLOCK) == 0;
+}
+
 /* What the codes of constants stand for in one block of the second quantization. */
 typedef struct {
     int64_t of; /* which block; -1 for none yet */
@@ -769,7 +780,8 @@ static void multiply_looking_up(const product *p, int64_t at, int64_t in, int64_
 /* A stretch of one feature's weights with each row of x, added to the rows' partial sums. */
 static void multiply_stretch(const product *p, int64_t at, int64_t in, int64_t count,
                              lookup *table, float *sums) {
-    if (p->dtype == BF16 && p->path->multiply && !p->weights->absmax) {
+    int at_once = in_one(p->path, p->in_features, p->dtype);
+    if (at_once && !p->weights->absmax) {
         multiply_looking_up(p, at, in, count, table, sums);
         return;
     }
@@ -781,7 +793,7 @@ static void multiply_stretch(const product *p, int64_t at, int64_t in, int64_t c
     if (p->dtype == FP32) {
         p->path->decode_fp32(codes, w->values, constants, count, weights, 0);
         p->path->dot_fp32(weights, (const float *)p->x + in, p->in_features, p->rows, count, sums);
-    } else if (p->path->multiply) {
+    } else if (at_once) {
         p->path->multiply(codes, w->values, NULL, constants, count,
                           (const uint16_t *)p->x + in * p->rows, p->rows, sums);
     } else {
@@ -828,7 +840,7 @@ __attribute__((constructor)) static void mind_ends_of_threads(void) {
 static const void *arranged(const path *path, const void *x, int rows, int64_t count, int dtype) {
     static _Thread_local uint16_t *room;
     static _Thread_local int64_t room_count;
-    if (dtype != BF16 || !path->arrange) return x;
+    if (!in_one(path, count, dtype)) return x;
     if (rows * count > room_count) {
         void *larger;
         if (posix_memalign(&larger, 64, (size_t)(rows * count) * sizeof *room)) return NULL;
