@@ -31,12 +31,20 @@ class Decoder:
     Args:
         model: the base's, adapters around its layers or not.
         activate: entered around every pass.
+        expected_tokens: that a row will have at least; memory for them is taken at once.
     """
 
-    def __init__(self, model: PreTrainedModel, *, activate: Activate = nullcontext) -> None:
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        *,
+        activate: Activate = nullcontext,
+        expected_tokens: int = 0,
+    ) -> None:
         self._model = model
         self._activate = activate
-        self._pass: _Pass = _OurPass(model) if model.device.type == "cpu" else _TheirPass(model)
+        ours = model.device.type == "cpu"
+        self._pass: _Pass = _OurPass(model, expected_tokens) if ours else _TheirPass(model)
         self._padding = torch.zeros(0, dtype=torch.int64)  # (rows,) unused places before each row
         self.length = 0  # tokens in the longest row
 
@@ -102,13 +110,15 @@ class _Pass(Protocol):
 
 
 class _OurPass:
-    def __init__(self, model: PreTrainedModel) -> None:
+    def __init__(self, model: PreTrainedModel, expected_tokens: int) -> None:
         self._model = model
         self._geometry = BlockGeometry.of(model.config)
         heads = self._geometry.heads
         dtype = model.get_input_embeddings().weight.dtype
         assert isinstance(dtype, torch.dtype)
-        self._cache = KvCache(len(self._geometry.windows), heads.keys, heads.size, dtype)
+        self._cache = KvCache(
+            len(self._geometry.windows), heads.keys, heads.size, dtype, expected=expected_tokens
+        )
 
     def keep(self, rows: Sequence[int]) -> None:
         self._cache.keep(rows)

@@ -121,7 +121,7 @@ def _tokens(
     activate: Activate,
 ) -> Iterator[int | None]:
     """Up to `limit` drawn tokens; None, once, when it was told to stop."""
-    decoder = Decoder(base.model, activate=activate)
+    decoder = Decoder(base.model, activate=activate, expected_tokens=len(prompt))
     generator = generator_for(settings.seed, base.device)
     logits = None
     for start in range(0, len(prompt), PREFILL_TOKENS):

@@ -14,9 +14,17 @@ ROOM_SHARE = 16  # and by one in so many
 
 
 class KvCache:
-    """For each block (rows, heads, room, size) of keys and of values, filled up to `length`."""
+    """For each block (rows, heads, room, size) of keys and of values, filled up to `length`.
 
-    def __init__(self, blocks: int, heads: int, size: int, dtype: torch.dtype) -> None:
+    Args:
+        expected: tokens that will come at least, as in a prompt that is read in pieces: room is
+            made for them at once, because rooms that were left behind stay in the heap.
+    """
+
+    def __init__(
+        self, blocks: int, heads: int, size: int, dtype: torch.dtype, *, expected: int = 0
+    ) -> None:
+        self._expected = expected
         self._blocks, self._heads, self._size, self._dtype = blocks, heads, size, dtype
         self._keys: list[torch.Tensor] = []
         self._values: list[torch.Tensor] = []
@@ -28,6 +36,7 @@ class KvCache:
         room = self._keys[0].shape[2] if self._keys else 0
         if wanted <= room:
             return
+        wanted = max(wanted, self._expected)
         room = wanted + max(ROOM_TOKENS, wanted // ROOM_SHARE)
         for kept in (self._keys, self._values):
             for block in range(self._blocks):

@@ -49,7 +49,7 @@ def test_prefill_and_steps_give_the_logits_of_one_whole_pass(
     ids = torch.randint(6, 300, (1, 30), generator=torch.Generator().manual_seed(3))
     with torch.no_grad():
         whole = base.model(ids).logits
-    decoder = Decoder(base.model)
+    decoder = Decoder(base.model, expected_tokens=3)
     end = 0
     for part in parts:
         piece = ids[:, end : end + part]

@@ -15,6 +15,7 @@ from trainer.bench.rows import token_rows
 from trainer.bench.side_loop import Operations
 from trainer.bench.timing import seconds_of
 from trainer.decoding import Decoder
+from trainer.generation import PREFILL_TOKENS
 from trainer.lora import LoraBank
 
 Json = dict[str, Any]
@@ -42,7 +43,7 @@ class OursDecoding:
 
     def prefill(self, tokens: int) -> float:
         """Seconds until the first logits of a prompt."""
-        decoder, prompt = self._decoder(), self._prompt(tokens)
+        decoder, prompt = self._decoder(tokens), self._prompt(tokens)
         return seconds_of(lambda: decoder.prefill([prompt]))
 
     def decode(self, context: int, steps: int) -> float:
@@ -73,14 +74,18 @@ class OursDecoding:
         return forward_matmul_seconds(self._geometry, tokens)
 
     def _filled(self, context: int) -> Decoder:
-        decoder = self._decoder()
-        decoder.prefill([self._prompt(context)])
+        """A decoder behind a prompt that was read in pieces, as an answer reads it."""
+        decoder, prompt = self._decoder(context), self._prompt(context)
+        for start in range(0, context, PREFILL_TOKENS):
+            decoder.prefill([prompt[start : start + PREFILL_TOKENS]])
         return decoder
 
-    def _decoder(self) -> Decoder:
+    def _decoder(self, expected_tokens: int) -> Decoder:
         assert self._made is not None
         model, bank = self._made
-        return Decoder(model, activate=lambda: bank.serving(ADAPTER))
+        return Decoder(
+            model, activate=lambda: bank.serving(ADAPTER), expected_tokens=expected_tokens
+        )
 
     def _prompt(self, tokens: int) -> list[int]:
         rows = token_rows(1, tokens, vocabulary=self._geometry.vocabulary)
