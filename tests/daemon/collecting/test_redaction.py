@@ -151,9 +151,9 @@ def test_no_text_makes_redaction_slow(piece: str) -> None:
 
     def seconds(size: int) -> float:
         text = piece * (size // len(piece)) + "PRIVATE KEY"
-        begun = time.process_time()
+        begun = time.thread_time()  # of this thread: other tests leave theirs behind
         list(find_secrets(text))
-        return time.process_time() - begun
+        return time.thread_time() - begun
 
     small = max(min(seconds(20_000) for _ in range(3)), 0.001)
-    assert seconds(160_000) < 30 * small
+    assert min(seconds(160_000) for _ in range(3)) < 30 * small  # one may meet a collection
