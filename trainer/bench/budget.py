@@ -9,6 +9,7 @@ from collections.abc import Callable
 from trainer.bench.adapter_values import RANK
 from trainer.bench.errors import MemoryTooSmall
 from trainer.bench.geometry import GEOMETRIES, Geometry, nf4_bytes
+from trainer.memory_terms import Adapted, border_token_bytes, kept_token_bytes
 
 PROCESS_BYTES = 700_000_000  # Python, torch and its libraries, and what a run leaves behind
 STOCK_KEEPS = 2.1  # times as much as ours
@@ -17,18 +18,13 @@ LOGITS_COPIES = 4  # fp32: themselves, log-softmax, gradients
 Q4_0_BITS = 4.5
 
 
-def kept_bytes(geometry: Geometry) -> int:
-    """bf16 that our pass keeps of one token in one block for the way back."""
-    kv = geometry.kv_heads * geometry.head_size
-    return 2 * (6 * geometry.hidden + 2 * kv + 3 * geometry.intermediate)
-
-
 def training_bytes(geometry: Geometry, tokens: int, *, checkpointed: bool) -> int:
     """Both sides' processes, of which one computes while the other one waits."""
-    adapter = 4 * RANK * geometry.layers * sum(map(sum, geometry.linears.values()))
+    adapted = Adapted(geometry=geometry.plain, rank=RANK)
+    adapter = adapted.adapter_bytes
     blocks = 1 if checkpointed else geometry.layers
-    at_borders = 2 * 2 * geometry.hidden * geometry.layers if checkpointed else 0
-    activations = int(STOCK_KEEPS * kept_bytes(geometry) * blocks + at_borders) * tokens
+    at_borders = border_token_bytes(adapted) * geometry.layers if checkpointed else 0
+    activations = int(STOCK_KEEPS * kept_token_bytes(adapted) * blocks + at_borders) * tokens
     logits = 4 * geometry.vocabulary * tokens * LOGITS_COPIES
     return (
         geometry.base_bytes + 2 * PROCESS_BYTES + (2 + ADAPTER_COPIES) * adapter

@@ -4,9 +4,9 @@ from dataclasses import dataclass, replace
 
 from trainer import geometry
 from trainer.base_format import Config, known_config
+from trainer.geometry import BF16_BYTES
 
 BLOCK, CONSTANTS_BLOCK = 64, 256  # weights per constant, constants per constant of constants
-BF16_BYTES = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,6 @@ are, whether more or less of the unit is better; the share says how near we are 
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-NIGHT_SECONDS = 8 * 3600
 LESS_IS_BETTER = frozenset({"ms", "s", "bytes"})
 
 

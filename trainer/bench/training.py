@@ -14,11 +14,12 @@ from typing import Any
 from trainer.bench.errors import SidesDisagree
 from trainer.bench.geometry import Geometry
 from trainer.bench.random_base import nameless_file
-from trainer.bench.report import NIGHT_SECONDS, Report, Row
+from trainer.bench.report import Report, Row
 from trainer.bench.side import side_words
 from trainer.bench.sides import Side
 from trainer.bench.train_run import TrainRun
 from trainer.bench.training_ways import CHECKPOINTED, NEITHER, PLANNED, Way, Ways
+from trainer.speed import NIGHT_SECONDS
 
 Json = dict[str, Any]
 Say = Callable[[str], None]

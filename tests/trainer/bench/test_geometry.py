@@ -5,7 +5,7 @@ import torch
 
 from trainer.architecture import block_linears, empty_model
 from trainer.base_format import check_folder
-from trainer.bench.budget import decoding_bytes, kept_bytes, kernel_bytes, require, training_bytes
+from trainer.bench.budget import decoding_bytes, kernel_bytes, require, training_bytes
 from trainer.bench.errors import MemoryTooSmall
 from trainer.bench.geometry import GEOMETRIES, Geometry
 from trainer.bench.random_base import DTYPES, plan_of
@@ -95,20 +95,25 @@ def test_nothing_fits_into_no_memory() -> None:
 
 
 def test_what_fits_is_let_through_and_so_is_what_cannot_be_known() -> None:
-    require(24 * GB, GEOMETRIES["7b"], needed)
-    require(None, GEOMETRIES["7b"], needed)
+    geometry = GEOMETRIES["7b"]
+    least = needed(geometry)
+
+    require(least, geometry, needed)
+    require(None, geometry, needed)
+    with pytest.raises(MemoryTooSmall):
+        require(least - 1, geometry, needed)
 
 
 def test_more_is_needed_for_more() -> None:
     small, large = GEOMETRIES["1b"], GEOMETRIES["7b"]
 
-    assert kept_bytes(small) < kept_bytes(large)
+    assert needed(small) < needed(large)
     assert kernel_bytes(small) < kernel_bytes(large)
     assert decoding_bytes(large, llama=False) < decoding_bytes(large, llama=True)
     assert needed(large) < training_bytes(large, 1024, checkpointed=False)
 
 
-def test_where_memory_is_short_all_is_recomputed_and_the_table_says_so() -> None:
+def test_where_memory_is_short_some_is_recomputed_and_the_table_says_so() -> None:
     geometry = GEOMETRIES["7b"]
     run = TrainRun(rows=2, row_tokens=512, steps=1, vocabulary=geometry.vocabulary)
 
