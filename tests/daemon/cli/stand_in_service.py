@@ -20,6 +20,7 @@ from storage.keys import Passphrase
 from storage.vault import Vault
 from tests.daemon.cli.fake_service import NIGHT, FakeAdmin, FakeModel, serving
 
+ENDS = {signal.SIGTERM, signal.SIGINT}
 CHILD = """
 import ctypes, signal, sys
 ctypes.CDLL(None).prctl(1, signal.SIGKILL, 0, 0, 0)  # ends with the service, as the engine does
@@ -54,15 +55,16 @@ def main() -> None:
     home = Home.from_environment(os.environ)
     Vault.open(home.vault, passphrase).close()
     over = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: over.set())
+    # waited for, not handled: a handler that sets what its own thread waits for may hang in it
+    signal.pthread_sigmask(signal.SIG_BLOCK, ENDS)
     child = _start_child(DEAF_CHILD if "deaf-child" in behaviour else CHILD)
     Path(os.environ["STAND_IN_PROCESSES"]).write_text(f"{os.getpid()} {child.pid}")
     admin, model = FakeAdmin(), Model()
     _behave(behaviour, admin, model, over)
     with serving(home.runtime, admin, model):
         print("ready", flush=True)
-        over.wait()
+        signal.sigwait(ENDS)
+        over.set()
     if "deaf-child" not in behaviour:
         child.kill()
         child.wait()
