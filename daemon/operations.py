@@ -7,32 +7,33 @@ that the command line turns into an exit code.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from daemon import bases as base_listing
 from daemon import night_record
+from daemon.backup_operations import BackupOperations
 from daemon.bases import Bases
 from daemon.chosen_base import ChosenBase, answering
 from daemon.collecting.collector import Collector
 from daemon.engine_handle import EngineHandle
 from daemon.errors import (
     AdapterOfAnotherBase,
-    DaemonError,
-    SourceError,
-    SourceInsideSource,
-    SourceIsVault,
 )
+from daemon.forgetting_operations import ForgettingOperations
+from daemon.keys_operations import KeysOperations
+from daemon.limits_operations import LimitsOperations
 from daemon.memory_reading import own_bytes
 from daemon.night_planning import PlanPolicy, TooLittle, about_tokens, plan_night
 from daemon.night_record import NightState
 from daemon.night_runner import NightRunner
 from daemon.night_vault import waiting_documents
+from daemon.operation_errors import said
+from daemon.seeing_operations import SeeingOperations
 from daemon.vault_door import VaultDoor
-from ipc.errors import OperationError
-from storage.errors import AdapterDamaged, NothingToRollBack, NotKept, SourceExists, StorageError
+from storage.errors import AdapterDamaged, NothingToRollBack
 from storage.records import DocumentState, PublishedAdapter, SourceSettings, StoredDocument
 from storage.vault import Vault
 
@@ -62,11 +63,16 @@ class Operations:
         self._base = base
         self._plan = plan
         self._shut_down = shut_down
+        self.keys = KeysOperations()
+        self.forgetting = ForgettingOperations()
+        self.seeing = SeeingOperations()
+        self.limits = LimitsOperations()
+        self.backup = BackupOperations()
 
     # ------------------------------------------------------------------- state
 
     async def status(self) -> Json:
-        with _said():
+        with said():
             counts = await self._vault.call(lambda vault: vault.documents.counts())
             current = await self._vault.call(lambda vault: vault.shelf.current())
             base = await asyncio.to_thread(self._base.identity)
@@ -116,7 +122,7 @@ class Operations:
     # ------------------------------------------------------------------- sources
 
     async def sources(self) -> list[Json]:
-        with _said():
+        with said():
             settings = await self._vault.call(lambda vault: vault.sources.list())
             counts = await self._vault.call(lambda vault: vault.documents.counts_by_source())
         return [self._source(each, counts.get(each.name, 0)) for each in settings]
@@ -128,7 +134,7 @@ class Operations:
         settings = SourceSettings(
             name=name or Path(path).name, kind=kind, path=path, exclude=tuple(exclude), **known
         )
-        with _said():
+        with said():
             placed = await self._collector.place(settings)
             await self._vault.call(lambda vault: vault.sources.add(placed))
             self._collector.add(placed)
@@ -136,19 +142,19 @@ class Operations:
 
     async def remove_source(self, name: str) -> Json:
         """Nothing more is collected from it; what was collected stays."""
-        with _said():
+        with said():
             kept = (await self._vault.call(lambda v: v.documents.counts_by_source())).get(name, 0)
             await self._vault.call(lambda vault: vault.sources.remove(name))
             await self._collector.remove(name)
         return {"name": name, "kept_documents": kept}
 
     async def rescan(self) -> Json:
-        with _said():
+        with said():
             return asdict(await self._collector.rescan())
 
     async def preview(self) -> Json:
         """What tonight would train on, by source and by document; never the text itself."""
-        with _said():
+        with said():
             documents = await self._vault.call(_new_documents)
             waiting = await self._vault.call(waiting_documents)
             counts = await self._vault.call(lambda vault: vault.documents.counts_by_source())
@@ -208,7 +214,7 @@ class Operations:
         return {"stopped": await self._nights.stop()}
 
     async def nights(self, count: int | None) -> list[Json]:
-        with _said():
+        with said():
             records = await self._vault.call(lambda vault: vault.ledger.nights(count))
         running = self._nights.state is not NightState.WAITING
         return [_night(record, running=running and i == 0) for i, record in enumerate(records)]
@@ -216,7 +222,7 @@ class Operations:
     # ------------------------------------------------------------------- adapters
 
     async def adapters(self) -> list[Json]:
-        with _said():
+        with said():
             shelf = await self._vault.call(lambda vault: vault.shelf.list())
             base = await asyncio.to_thread(self._base.identity)
         return [_adapter(each, base) for each in shelf]
@@ -224,7 +230,7 @@ class Operations:
     async def use_adapter(self, adapter: str) -> Json:
         """Put an adapter in use, which has to be one of the base that is in use."""
         digest = adapter.removeprefix("personal@")
-        with _said():
+        with said():
             base = (await asyncio.to_thread(self._base.facts)).identity
             wanted = await self._vault.call(lambda vault: vault.shelf.get(digest))
             if wanted.base != base:
@@ -232,7 +238,7 @@ class Operations:
             return _adapter(await self._vault.call(lambda v: v.shelf.use(wanted.sha256)), base)
 
     async def rollback(self) -> Json:
-        with _said():
+        with said():
             base = (await asyncio.to_thread(self._base.facts)).identity
             with contextlib.suppress(AdapterDamaged):  # going back is the way out of that
                 current = await self._vault.call(lambda vault: vault.shelf.current())
@@ -287,16 +293,3 @@ def _condition(name: str, holds: bool, value: str, threshold: str, reason: str |
         "since": None,
         "reason": reason,
     }
-
-
-@contextlib.contextmanager
-def _said() -> Iterator[None]:
-    """Our errors in the words and codes of the command line."""
-    try:
-        yield
-    except (SourceIsVault, SourceInsideSource) as error:
-        raise OperationError("refused", str(error)) from error
-    except (SourceError, SourceExists, NotKept) as error:
-        raise OperationError("usage", str(error)) from error
-    except (StorageError, DaemonError) as error:
-        raise OperationError("failed", str(error)) from error

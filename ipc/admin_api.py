@@ -4,16 +4,22 @@ Turns HTTP into calls of `AdminBackend` and answers with its JSON as it is. Know
 the operations do. Errors are `{"error": {"message", "code"}}`; the codes are the command line's.
 """
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from ipc.admin_bodies import answering, object_body, optional_text, text, texts
 from ipc.administration import AdminBackend
+from ipc.backup_api import backup_routes
 from ipc.errors import OperationCode, OperationError
-from ipc.exchange import EventStream, encode, json_answer, json_body, log_failure
+from ipc.exchange import EventStream, encode, json_answer, log_failure
+from ipc.forgetting_api import forgetting_routes
+from ipc.keys_api import keys_routes
+from ipc.limits_api import limits_routes
+from ipc.seeing_api import seeing_routes
 
 Json = dict[str, Any]
 
@@ -54,16 +60,16 @@ def admin_app(
     app.router.add_delete("/sources/{name}", api.remove_source)
     app.router.add_post("/night", api.run_night)
     app.router.add_post("/adapters/use", api.use_adapter)
+    app.router.add_routes(
+        [
+            *keys_routes(backend.keys),
+            *forgetting_routes(backend.forgetting),
+            *seeing_routes(backend.seeing),
+            *limits_routes(backend.limits),
+            *backup_routes(backend.backup),
+        ]
+    )
     return app
-
-
-def answering(operation: Callable[[], Awaitable[Any]]) -> Handler:
-    """A handler for an operation that takes nothing."""
-
-    async def handler(_request: web.Request) -> web.Response:
-        return json_answer(await operation())
-
-    return handler
 
 
 class AdminApi:
@@ -125,39 +131,6 @@ async def write_lines(stream: EventStream, first: Json, others: AsyncGenerator[J
 
 def line(entry: Any) -> bytes:
     return encode(entry) + b"\n"
-
-
-# --------------------------------------------------------------------------- bodies
-
-
-async def object_body(request: web.Request) -> Json:
-    try:
-        body = await json_body(request)
-    except ValueError:
-        raise OperationError("usage", "The body is not JSON.") from None
-    if not isinstance(body, dict):
-        raise OperationError("usage", "The body must be a JSON object.")
-    return body
-
-
-def text(body: Json, name: str) -> str:
-    given = body.get(name)
-    if not isinstance(given, str) or not given:
-        raise OperationError("usage", f"`{name}` must be a string that is not empty.")
-    return given
-
-
-def optional_text(body: Json, name: str) -> str | None:
-    return None if body.get(name) is None else text(body, name)
-
-
-def texts(body: Json, name: str) -> list[str]:
-    given = body.get(name)
-    if given is None:
-        return []
-    if not isinstance(given, list) or not all(isinstance(one, str) for one in given):
-        raise OperationError("usage", f"`{name}` must be a list of strings.")
-    return given
 
 
 # --------------------------------------------------------------------------- errors

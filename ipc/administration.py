@@ -7,11 +7,32 @@ the stable keys of the command line's `--json` output. Knows nothing of the vaul
 from collections.abc import AsyncGenerator
 from typing import Any, Protocol
 
+from ipc.backup_api import BackupBackend
+from ipc.forgetting_api import ForgettingBackend
+from ipc.keys_api import KeysBackend
+from ipc.limits_api import LimitsBackend
+from ipc.seeing_api import SeeingBackend
+
 Json = dict[str, Any]
 
 
 class AdminBackend(Protocol):
     """Implemented in `daemon/operations.py`. Methods raise `OperationError` (`ipc/errors.py`)."""
+
+    @property
+    def keys(self) -> KeysBackend: ...
+
+    @property
+    def forgetting(self) -> ForgettingBackend: ...
+
+    @property
+    def seeing(self) -> SeeingBackend: ...
+
+    @property
+    def limits(self) -> LimitsBackend: ...
+
+    @property
+    def backup(self) -> BackupBackend: ...
 
     async def status(self) -> Json: ...
 

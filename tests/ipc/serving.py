@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ipc.client import AdminClient, InferenceClient, UnixConnection
+from ipc.client import AdminClient, InferenceClient
+from ipc.client_calls import UnixConnection
 from ipc.inference import (
     Finished,
     GenerationEvent,
@@ -20,6 +21,11 @@ from ipc.inference import (
 )
 from ipc.server import Limits, Servers
 from ipc.sockets import ServiceSockets, admin_socket_path, api_socket_path
+from tests.daemon.cli.fake_backup import FakeBackup
+from tests.daemon.cli.fake_forgetting import FakeForgetting
+from tests.daemon.cli.fake_keys import FakeKeys
+from tests.daemon.cli.fake_limits import FakeLimits
+from tests.daemon.cli.fake_seeing import FakeSeeing
 
 Json = dict[str, Any]
 Events = AsyncGenerator[GenerationEvent, None]
@@ -133,6 +139,11 @@ class Administration:
     night: Callable[[], AsyncGenerator[Json, None]] = one_night
     error: Exception | None = None
     shut: threading.Event = field(default_factory=threading.Event)
+    keys: FakeKeys = field(default_factory=FakeKeys)
+    forgetting: FakeForgetting = field(default_factory=FakeForgetting)
+    seeing: FakeSeeing = field(default_factory=FakeSeeing)
+    limits: FakeLimits = field(default_factory=FakeLimits)
+    backup: FakeBackup = field(default_factory=FakeBackup)
 
     async def _answer(self, did: str, **given: Any) -> Json:
         if self.error is not None:

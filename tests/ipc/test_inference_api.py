@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ipc.client import UnixConnection
+from ipc.client_calls import UnixConnection
 from ipc.errors import EngineUnavailable, PromptTooLong, QueueFull, RequestError, UnknownModel
 from ipc.inference import Finished, GenerationRequest, TextPiece
 from ipc.server import Limits

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ipc.client import UnixConnection
+from ipc.client_calls import UnixConnection
 from ipc.errors import AnswerCutShort
 from ipc.server import Limits
 from tests.ipc.serving import SOON_SECONDS, House, Silent, Talker, house

@@ -18,6 +18,11 @@ from ipc.inference import (
 )
 from ipc.server import Servers
 from ipc.sockets import ServiceSockets
+from tests.daemon.cli.fake_backup import FakeBackup
+from tests.daemon.cli.fake_forgetting import FakeForgetting
+from tests.daemon.cli.fake_keys import FakeKeys
+from tests.daemon.cli.fake_limits import FakeLimits
+from tests.daemon.cli.fake_seeing import FakeSeeing
 
 Json = dict[str, Any]
 
@@ -146,6 +151,11 @@ class FakeAdmin:
         self.base_list = [BASE]
         self.preview_answer = PREVIEW
         self.during_night: Callable[[], None] | None = None
+        self.keys = FakeKeys()
+        self.forgetting = FakeForgetting()
+        self.seeing = FakeSeeing()
+        self.limits = FakeLimits()
+        self.backup = FakeBackup()
 
     def _note(self, verb: str, **given: Any) -> None:
         self.asked.append((verb, given))
