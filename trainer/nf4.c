@@ -21,6 +21,11 @@
 #include <arm_neon.h>
 #endif
 
+#if defined(NF4_X86) && defined(__linux__)
+#define CLONES __attribute__((target_clones("avx512f", "avx2", "default")))
+#else
+#define CLONES
+#endif
 #define EXPORT __attribute__((visibility("default")))
 #define ABI 3              /* counts changes of what stands under EXPORT */
 #define BLOCK 64           /* weights per constant */
@@ -32,6 +37,8 @@
 #define KEYS 128           /* of a row that nf4_attend takes at a time */
 #define MOST_SIZE 256      /* of a head in nf4_attend */
 #define AHEAD 2048         /* bytes of codes prefetched before they are needed */
+#define AT_ONCE 2          /* features that nf4_matmul takes together, where a path can */
+#define RING (16 * NESTED_BLOCK) /* constants at hand, of blocks one after the other */
 #define STREAM_BYTES (8u << 20) /* results larger than this bypass the caches */
 
 typedef struct {
@@ -43,6 +50,13 @@ typedef struct {
     const float *nested_absmax; /* the scale of 256 of them, */
     float nested_offset;    /*   and what is added to each */
 } nf4_weights;
+
+/* Constants by number of their block. */
+typedef struct {
+    const float *plain;    /* as they are, or NULL where they are quantised: */
+    const uint8_t *codes8; /*   one code per block, */
+    const float *ring;     /*   what the codes stand for, for as many of the blocks as are needed */
+} block_constants;
 
 /* A LoRA adapter beside the matrix. */
 typedef struct {
@@ -386,62 +400,81 @@ AVX512 static void arrange_avx512bf16(const uint16_t *x, int rows, int64_t count
                     *out++ = x[row * count + at + VECTORS * word + code_of[vector]];
 }
 
-/* The constant of a block, where they are as they are and where they are looked up. */
-#define PLAIN(block) constants[block]
-#define NESTED(block) constants[absmax8[block]]
-
-#define MULTIPLY_ROWS(KIND, ROWS)                                                              \
-    AVX512BF16 static void multiply_##KIND##ROWS(                                              \
-        const uint8_t *codes, const float *values, const uint8_t *absmax8,                     \
-        const float *constants, int64_t count, const uint16_t *x, int all_rows, float *sums) { \
-        (void)absmax8;                                                                         \
+/* FEATURES features, whose codes lie `apart` bytes from each other, times ROWS rows: a vector of x is
+   loaded once for all of them, and enough sums grow side by side for the latency of an addition.
+   Every tile adds in the same order, so that a row is the same bits in each. While a tile is
+   computed its successor's codes are fetched, one line after the other as memory likes it. */
+#define TILE(KIND, FEATURES, ROWS)                                                             \
+    AVX512BF16 static void multiply_##KIND##FEATURES##x##ROWS(                                 \
+        const uint8_t *codes, int64_t apart, const float *values, const block_constants *of,   \
+        int64_t block, const uint16_t *x, int all_rows, float *sums) {                         \
         const __m512i low = _mm512_set1_epi16(15);                                             \
         const __m512i half = _mm512_mask_set1_epi16(_mm512_setzero_si512(), 0xFFFF0000u, 16);  \
-        __m512 first[ROWS], second[ROWS], numbers = _mm512_loadu_ps(values);                   \
-        for (int r = 0; r < ROWS; r++) {                                                       \
-            first[r] = _mm512_loadu_ps(sums + r * LANES);                                      \
-            second[r] = _mm512_setzero_ps();                                                   \
-        }                                                                                      \
-        for (int64_t at = 0; at < count; at += PAIR) {                                         \
-            __m512 scaled0 = _mm512_mul_ps(numbers, _mm512_set1_ps(KIND(at / BLOCK)));         \
-            __m512 scaled1 = _mm512_mul_ps(numbers, _mm512_set1_ps(KIND(at / BLOCK + 1)));     \
-            __m512i table = (__m512i)_mm512_cvtne2ps_pbh(scaled1, scaled0);                    \
-            const uint8_t *from = codes + at / 2;                                              \
-            _mm_prefetch((const char *)(from + AHEAD), _MM_HINT_T0);                           \
-            __m512i words = _mm512_loadu_si512(from);                                          \
-            __m512bh w0 = FOUND(words), w1 = FOUND(_mm512_srli_epi16(words, 4));               \
-            __m512bh w2 = FOUND(_mm512_srli_epi16(words, 8));                                  \
-            __m512bh w3 = FOUND(_mm512_srli_epi16(words, 12));                                 \
+        const uint8_t *next = codes + FEATURES * apart, *codes8 = of->codes8;                  \
+        const float *plain = of->plain, *ring = of->ring;                                      \
+        (void)codes8, (void)plain, (void)ring;                                                 \
+        __m512 sum[FEATURES][ROWS][2], numbers = _mm512_loadu_ps(values);                      \
+        for (int f = 0; f < FEATURES; f++)                                                     \
+            for (int r = 0; r < ROWS; r++)                                                     \
+                sum[f][r][0] = sum[f][r][1] = _mm512_setzero_ps();                             \
+        for (int64_t at = 0; at < 2 * apart; at += PAIR) {                                     \
+            __m512i words[FEATURES], table[FEATURES];                                          \
+            UNROLLED for (int f = 0; f < FEATURES; f++) {                                      \
+                int64_t first = block + (f * apart * 2 + at) / BLOCK;                          \
+                __m512 scaled0 = _mm512_mul_ps(numbers, _mm512_set1_ps(KIND(first)));          \
+                __m512 scaled1 = _mm512_mul_ps(numbers, _mm512_set1_ps(KIND(first + 1)));      \
+                table[f] = (__m512i)_mm512_cvtne2ps_pbh(scaled1, scaled0);                     \
+                words[f] = _mm512_loadu_si512(codes + f * apart + at / 2);                     \
+                _mm_prefetch((const char *)next + FEATURES * at / 2 + 64 * f, _MM_HINT_T0);    \
+            }                                                                                  \
             const uint16_t *pair = x + at * all_rows;                                          \
-            for (int r = 0; r < ROWS; r++, pair += PAIR) {                                     \
-                first[r] = _mm512_dpbf16_ps(first[r], w0, LOAD(pair));                         \
-                second[r] = _mm512_dpbf16_ps(second[r], w1, LOAD(pair + 32));                  \
-                first[r] = _mm512_dpbf16_ps(first[r], w2, LOAD(pair + 64));                    \
-                second[r] = _mm512_dpbf16_ps(second[r], w3, LOAD(pair + 96));                  \
+            UNROLLED for (int v = 0; v < VECTORS; v++) {                                       \
+                __m512bh found[FEATURES];                                                      \
+                UNROLLED for (int f = 0; f < FEATURES; f++)                                    \
+                    found[f] = FOUND(_mm512_srli_epi16(words[f], 4 * v), table[f]);            \
+                UNROLLED for (int r = 0; r < ROWS; r++) {                                      \
+                    __m512bh of_row = (__m512bh)_mm512_loadu_si512(pair + r * PAIR + 32 * v);  \
+                    UNROLLED for (int f = 0; f < FEATURES; f++)                                \
+                        sum[f][r][v % 2] = _mm512_dpbf16_ps(sum[f][r][v % 2], found[f], of_row); \
+                }                                                                              \
             }                                                                                  \
         }                                                                                      \
-        for (int r = 0; r < ROWS; r++)                                                         \
-            _mm512_storeu_ps(sums + r * LANES, _mm512_add_ps(first[r], second[r]));            \
+        for (int f = 0; f < FEATURES; f++)                                                     \
+            for (int r = 0; r < ROWS; r++)                                                     \
+                _mm512_storeu_ps(sums + (f * all_rows + r) * LANES,                            \
+                                 _mm512_add_ps(sum[f][r][0], sum[f][r][1]));                   \
     }
+#define UNROLLED _Pragma("GCC unroll 8")
+/* The constant of a block, where they are as they are and where they are looked up. */
+#define PLAIN(BLOCK_) plain[BLOCK_]
+#define NESTED(BLOCK_) ring[((BLOCK_) & (RING - 1) & ~(NESTED_BLOCK - 1)) + codes8[BLOCK_]]
 /* (index & low) | half, in one */
-#define FOUND(INDEX) \
-    (__m512bh)_mm512_permutexvar_epi16(_mm512_ternarylogic_epi32(INDEX, low, half, 0xEA), table)
-#define LOAD(X) (__m512bh)_mm512_loadu_si512(X)
-#define MULTIPLY(KIND) \
-    MULTIPLY_ROWS(KIND, 1) MULTIPLY_ROWS(KIND, 2) MULTIPLY_ROWS(KIND, 4) MULTIPLY_ROWS(KIND, 8)
-MULTIPLY(PLAIN)
-MULTIPLY(NESTED)
+#define FOUND(INDEX, TABLE) \
+    (__m512bh)_mm512_permutexvar_epi16(_mm512_ternarylogic_epi32(INDEX, low, half, 0xEA), TABLE)
+#define TILES(KIND) \
+    TILE(KIND, 2, 4) TILE(KIND, 2, 1) TILE(KIND, 1, 4) TILE(KIND, 1, 2) TILE(KIND, 1, 1)
+TILES(PLAIN)
+TILES(NESTED)
 
-static void multiply_avx512bf16(const uint8_t *codes, const float *values, const uint8_t *absmax8,
-                                const float *constants, int64_t count, const uint16_t *x, int rows,
-                                float *sums) {
-    int done = 0;
-#define TAKE(KIND, ROWS)                                                                       \
-    for (; done + ROWS <= rows; done += ROWS)                                                  \
-        multiply_##KIND##ROWS(codes, values, absmax8, constants, count, x + done * PAIR,       \
-                              rows, sums + done * LANES);
-    if (absmax8) { TAKE(NESTED, 8) TAKE(NESTED, 4) TAKE(NESTED, 2) TAKE(NESTED, 1) }
-    else { TAKE(PLAIN, 8) TAKE(PLAIN, 4) TAKE(PLAIN, 2) TAKE(PLAIN, 1) }
+static void multiply_avx512bf16(const uint8_t *codes, int64_t apart, const float *values,
+                                const block_constants *of, int64_t block, int features,
+                                const uint16_t *x, int rows, float *sums) {
+    int row = 0;
+#define TAKE_OF(KIND, FEATURES, ROWS, F)                                                       \
+    multiply_##KIND##FEATURES##x##ROWS(codes + (F) * apart, apart, values, of,                 \
+                                       block + (F) * apart * 2 / BLOCK, x + row * PAIR, rows,  \
+                                       sums + ((F) * rows + row) * LANES)
+#define TAKE(FEATURES, ROWS, F)                                                                \
+    (of->plain ? TAKE_OF(PLAIN, FEATURES, ROWS, F) : TAKE_OF(NESTED, FEATURES, ROWS, F))
+    if (features == AT_ONCE) {
+        for (; row + 4 <= rows; row += 4) TAKE(2, 4, 0);
+        if (row + 1 == rows) TAKE(2, 1, 0), row++;
+    }
+    for (int f = 0, begun = row; f < features && begun < rows; f++) { /* two rows: one by one */
+        for (row = begun; row + 4 <= rows; row += 4) TAKE(1, 4, f);
+        for (; row + 2 <= rows; row += 2) TAKE(1, 2, f);
+        for (; row < rows; row++) TAKE(1, 1, f);
+    }
 }
 #endif
 
@@ -512,10 +545,10 @@ typedef struct {
     void (*decode_fp32)(const uint8_t *, const float *, const float *, int64_t, float *, int);
     void (*dot_bf16)(const uint16_t *, const uint16_t *, int64_t, int, int64_t, float *);
     void (*dot_fp32)(const float *, const float *, int64_t, int, int64_t, float *);
-    /* decode_bf16 and dot_bf16 in one, on x as `arrange` lays it out; or NULL. The constants are
-       those of the blocks or, where there are codes for them, what these stand for. */
+    /* decode_bf16 and dot_bf16 in one, for 1 to AT_ONCE features, on x as `arrange` lays it out;
+       or NULL. The features' codes lie one after the other; each has `rows` sums. */
     void (*arrange)(const uint16_t *, int, int64_t, uint16_t *);
-    void (*multiply)(const uint8_t *, const float *, const uint8_t *, const float *, int64_t,
+    void (*multiply)(const uint8_t *, int64_t, const float *, const block_constants *, int64_t, int,
                      const uint16_t *, int, float *);
 } path;
 
@@ -736,70 +769,85 @@ typedef struct {
     float low[MOST_ROWS * MOST_RANK]; /* (rows, padded) x A^T */
 } product;
 
+/* Half on half, so that the compiler can add several at once. */
 static float total(const float *sums) {
-    float sum = 0;
-    for (int i = 0; i < LANES; i++) sum += sums[i];
-    return sum;
+    float half[LANES];
+    memcpy(half, sums, sizeof half);
+    for (int lanes = LANES / 2; lanes; lanes /= 2)
+        for (int i = 0; i < lanes; i++) half[i] += half[i + lanes];
+    return half[0];
 }
 
 /* Whether the path decodes and multiplies in one; pairs of blocks then end where rows end. */
 static int in_one(const path *path, int64_t in_features, int dtype) {
-    return dtype == BF16 && path->multiply && in_features % (2 * BLOCK) == 0;
+    return dtype == BF16 && path->multiply && in_features % (2 * BLOCK) == 0 &&
+           AT_ONCE * in_features <= (RING - 2 * NESTED_BLOCK) * BLOCK;
 }
 
-/* What the codes of constants stand for in one block of the second quantization. */
+/* What the codes of constants stand for: of the last blocks of the second quantization, each in
+   its place of the ring. */
 typedef struct {
-    int64_t of; /* which block; -1 for none yet */
-    float constants[256];
+    int64_t done; /* blocks of the second quantization before this one were looked up */
+    float constants[RING];
 } lookup;
 
-static void look_up(lookup *table, const nf4_weights *w, int64_t of) {
-    if (table->of == of) return;
-    table->of = of;
-    for (int code = 0; code < 256; code++) {
+CLONES static void look_up(lookup *table, const nf4_weights *w, int64_t of) {
+    float *constants = table->constants + of % (RING / NESTED_BLOCK) * NESTED_BLOCK;
+    for (int code = 0; code < NESTED_BLOCK; code++) {
         float scaled = w->nested_values[code] * w->nested_absmax[of];
-        table->constants[code] = scaled + w->nested_offset;
+        constants[code] = scaled + w->nested_offset;
     }
 }
 
-/* As below, where a path does it in one: constants are looked up when they are needed, which is
-   faster than gathering them before, by a fifth of the whole. */
-static void multiply_looking_up(const product *p, int64_t at, int64_t in, int64_t count,
-                                lookup *table, float *sums) {
+/* Up to AT_ONCE features with each row of x, where a path does it in one. Looking constants up as
+   they are needed is faster than computing them before, by a fifth of the whole. */
+static void multiply_together(const product *p, int64_t feature, int features, lookup *table,
+                              float *sums) {
     const nf4_weights *w = p->weights;
-    while (count) {
-        int64_t block = at / BLOCK, left = (NESTED_BLOCK - block % NESTED_BLOCK) * BLOCK;
-        int64_t some = count < left ? count : left;
-        look_up(table, w, block / NESTED_BLOCK);
-        p->path->multiply(w->codes + at / 2, w->values, w->absmax8 + block, table->constants, some,
-                          (const uint16_t *)p->x + in * p->rows, p->rows, sums);
-        at += some, in += some, count -= some;
-    }
+    int64_t at = feature * p->in_features, block = at / BLOCK;
+    int64_t end = (at + features * p->in_features - 1) / BLOCK / NESTED_BLOCK + 1;
+    if (table->done < block / NESTED_BLOCK) table->done = block / NESTED_BLOCK;
+    for (; !w->absmax && table->done < end; table->done++) look_up(table, w, table->done);
+    block_constants of = {w->absmax, w->absmax8, table->constants};
+    p->path->multiply(w->codes + at / 2, p->in_features / 2, w->values, &of, block, features,
+                      p->x, p->rows, sums);
 }
 
-/* A stretch of one feature's weights with each row of x, added to the rows' partial sums. */
-static void multiply_stretch(const product *p, int64_t at, int64_t in, int64_t count,
-                             lookup *table, float *sums) {
-    int at_once = in_one(p->path, p->in_features, p->dtype);
-    if (at_once && !p->weights->absmax) {
-        multiply_looking_up(p, at, in, count, table, sums);
-        return;
-    }
+/* One feature's weights with each row of x, decoded a chunk at a time. */
+static void multiply_decoded(const product *p, int64_t feature, float *sums) {
     const nf4_weights *w = p->weights;
-    const uint8_t *codes = w->codes + at / 2;
     _Alignas(64) float weights[CHUNK]; /* or as many bf16 */
     float constants[CHUNK / BLOCK];
-    p->path->constants(w, at / BLOCK, count / BLOCK, constants);
-    if (p->dtype == FP32) {
-        p->path->decode_fp32(codes, w->values, constants, count, weights, 0);
-        p->path->dot_fp32(weights, (const float *)p->x + in, p->in_features, p->rows, count, sums);
-    } else if (at_once) {
-        p->path->multiply(codes, w->values, NULL, constants, count,
-                          (const uint16_t *)p->x + in * p->rows, p->rows, sums);
-    } else {
-        p->path->decode_bf16(codes, w->values, constants, count, (uint16_t *)weights, 0);
-        p->path->dot_bf16((const uint16_t *)weights, (const uint16_t *)p->x + in, p->in_features,
-                          p->rows, count, sums);
+    memset(sums, 0, sizeof(float) * (size_t)(p->rows * LANES));
+    for (int64_t in = 0; in < p->in_features; in += CHUNK) {
+        int64_t count = p->in_features - in < CHUNK ? p->in_features - in : CHUNK;
+        int64_t at = feature * p->in_features + in;
+        p->path->constants(w, at / BLOCK, count / BLOCK, constants);
+        if (p->dtype == FP32) {
+            p->path->decode_fp32(w->codes + at / 2, w->values, constants, count, weights, 0);
+            p->path->dot_fp32(weights, (const float *)p->x + in, p->in_features, p->rows, count,
+                              sums);
+        } else {
+            p->path->decode_bf16(w->codes + at / 2, w->values, constants, count,
+                                 (uint16_t *)weights, 0);
+            p->path->dot_bf16((const uint16_t *)weights, (const uint16_t *)p->x + in,
+                              p->in_features, p->rows, count, sums);
+        }
+    }
+}
+
+/* Adds the adapter's part to a feature's sums and writes its numbers. */
+static void finish_feature(const product *p, int64_t feature, float *sums) {
+    if (p->adapter) {
+        int padded = p->adapter->padded;
+        p->path->dot_fp32(p->adapter->b + feature * padded, p->low, padded, p->rows, padded,
+                          sums);
+    }
+    for (int row = 0; row < p->rows; row++) {
+        float sum = total(sums + row * LANES);
+        int64_t place = row * p->y_stride + feature;
+        if (p->dtype == BF16) ((uint16_t *)p->y)[place] = to_bf16(sum);
+        else ((float *)p->y)[place] = sum;
     }
 }
 
@@ -807,26 +855,16 @@ static void multiply_unit(const void *job, int64_t unit) {
     const product *p = job;
     int64_t first = unit * p->features_per_unit, last = first + p->features_per_unit;
     if (last > p->out_features) last = p->out_features;
-    lookup table = {.of = -1};
-    for (int64_t feature = first; feature < last; feature++) {
-        _Alignas(64) float sums[MOST_ROWS * LANES];
-        memset(sums, 0, sizeof(float) * LANES * (size_t)p->rows);
-        for (int64_t in = 0; in < p->in_features; in += CHUNK) {
-            int64_t count = p->in_features - in < CHUNK ? p->in_features - in : CHUNK;
-            multiply_stretch(p, feature * p->in_features + in, in, count,
-                             &table, sums);
-        }
-        if (p->adapter) {
-            int padded = p->adapter->padded;
-            p->path->dot_fp32(p->adapter->b + feature * padded, p->low, padded, p->rows, padded,
-                              sums);
-        }
-        for (int row = 0; row < p->rows; row++) {
-            float sum = total(sums + row * LANES);
-            int64_t place = row * p->y_stride + feature;
-            if (p->dtype == BF16) ((uint16_t *)p->y)[place] = to_bf16(sum);
-            else ((float *)p->y)[place] = sum;
-        }
+    int together = in_one(p->path, p->in_features, p->dtype) ? AT_ONCE : 1;
+    lookup table;
+    table.done = 0;
+    for (int64_t feature = first; feature < last; feature += together) {
+        int features = last - feature < together ? (int)(last - feature) : together;
+        _Alignas(64) float sums[AT_ONCE * MOST_ROWS * LANES];
+        if (together > 1) multiply_together(p, feature, features, &table, sums);
+        else multiply_decoded(p, feature, sums);
+        for (int f = 0; f < features; f++)
+            finish_feature(p, feature + f, sums + f * p->rows * LANES);
     }
 }
 
@@ -880,7 +918,7 @@ EXPORT int nf4_matmul(const nf4_weights *weights, int64_t out_features, int64_t 
     if (rows < 1 || rows > MOST_ROWS || in_features < BLOCK || in_features % BLOCK) return 0;
     if (adapter && (adapter->padded > MOST_RANK || adapter->padded % LANES)) return 0;
     const path *path = current_path();
-    int64_t features = 1 + 4 * UNIT / in_features;
+    int64_t features = AT_ONCE * (1 + 2 * UNIT / in_features);
     product job = {.weights = weights, .path = path, .out_features = out_features,
                    .in_features = in_features, .y = y, .y_stride = y_stride, .rows = rows,
                    .dtype = dtype, .features_per_unit = features, .adapter = adapter};
@@ -934,12 +972,6 @@ EXPORT int nf4_dense(const void *weights, int64_t out_features, int64_t in_featu
 }
 
 /* ---------------------------------------------------------------------------- attention */
-
-#if defined(NF4_X86) && defined(__linux__)
-#define CLONES __attribute__((target_clones("avx512f", "avx2", "default")))
-#else
-#define CLONES
-#endif
 
 /* e^x for x <= 0 by 2^(x log2 e): the fraction by Taylor's series of 2^f on +-1/2, 7 terms. */
 CLONES static void exponentials(float *numbers, int count) {
