@@ -9,7 +9,7 @@ CONSTRAINTS := packaging/constraints.txt packaging/constraints-cuda.txt
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check \
 	$(addprefix --constraint ,$(CONSTRAINTS))
 
-.PHONY: setup demo test lint check clean
+.PHONY: setup demo test torture lint check clean
 
 setup: $(READY)
 
@@ -30,6 +30,12 @@ demo: $(READY)
 
 test: $(READY)
 	$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4
+
+# A process that works in a vault is killed a thousand times at random moments; a line `make torture
+# KILLS=... SEED=...` that it prints repeats a run as far as the machine's pace lets it.
+KILLS ?= 1000
+torture: $(READY)
+	$(BIN)/python -m tests.crash.vault_torture --kills $(KILLS) $(if $(SEED),--seed $(SEED))
 
 lint: $(READY)
 	$(BIN)/ruff check .

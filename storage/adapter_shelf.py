@@ -6,8 +6,10 @@ half of one. Knows nothing of tensors.
 """
 
 import dataclasses
+from collections.abc import Collection, Sequence
 from typing import Any
 
+from storage.adapter_withdrawal import KeptAdapter, kept_adapter
 from storage.errors import (
     AdapterDamaged,
     AdapterNotAdmitted,
@@ -34,6 +36,7 @@ from storage.sealed_table import Record, Row, SealedTable
 
 CURRENT = "current"
 SHORTEST_PREFIX = 4
+WITHDRAWN = 1  # in the column `withdrawn`; 2 is one whose weights made room for others
 
 
 class AdapterShelf:
@@ -48,12 +51,14 @@ class AdapterShelf:
     ) -> PublishedAdapter:
         """Keep the candidate and put it in use. Publishing the same bytes again is no change.
 
-        Raises `AdapterNotAdmitted` unless the bytes are those that passed, `AdapterWithdrawn`.
+        Raises `AdapterNotAdmitted` unless the bytes are those that passed, `AdapterWithdrawn` when
+        they were withdrawn, or what they were made from was.
         """
         digest = sha256_hex(candidate.weights)
         if not passed.sha256 == candidate.sha256 == digest:
             raise AdapterNotAdmitted(admitted=passed.sha256[:12], found=digest[:12])
         with self._database.transaction():
+            self._refuse_withdrawn_parent(candidate)
             row = self._row(digest)
             if row is None:
                 file_id = self._files.write(digest, [candidate.weights])
@@ -137,9 +142,15 @@ class AdapterShelf:
         return self.current()
 
     def weights(self, digest: str) -> bytes:
-        """The published bytes, by full digest. Raises `UnknownAdapter`, `AdapterDamaged`."""
-        if self._row(digest) is None:
+        """The published bytes, by full digest.
+
+        Raises `UnknownAdapter`, `AdapterWithdrawn`, `AdapterDamaged`.
+        """
+        row = self._row(digest)
+        if row is None:
             raise UnknownAdapter
+        if row["withdrawn"]:
+            raise AdapterWithdrawn(sha12=digest[:12])
         try:
             weights = self._files.read(digest)
         except (FileDamaged, UnknownFile) as error:
@@ -147,6 +158,40 @@ class AdapterShelf:
         if sha256_hex(weights) != digest:
             raise AdapterDamaged(sha12=digest[:12])
         return weights
+
+    # ----------------------------------------------------------------------- withdrawing
+
+    def kept(self) -> Sequence[KeptAdapter]:
+        """Every adapter that there ever was, oldest first, also those that do not open."""
+        rows = self._table.rows(order_by="id")
+        records = {row["id"]: record for row, record in self._table.intact(rows)}
+        current = self._current_id()
+        return [kept_adapter(row, records.get(row["id"]), current) for row in rows]
+
+    def withdraw(self, numbers: Collection[int], *, current: int | None) -> None:
+        """Destroy the weights of these for good, and have `current` serve (None: the base).
+
+        The records stay. Joins the open transaction, or makes one.
+        """
+        with self._database.transaction():
+            for number in numbers:
+                row = self._table.rows("id = ?", (number,))[0]
+                self._table.mark(row, withdrawn=1, pinned=0)
+                self._files.empty(row["file"])
+                self._database.observe("withdraw:adapter")
+            if self._current_id() != current:
+                self._point_to(current)
+
+    def has_weights(self, digest: str) -> bool:
+        """Whether anything of its weights is left, whatever its record says."""
+        try:
+            return bool(self._files.read(digest))
+        except (FileDamaged, UnknownFile):
+            return False
+
+    def opens(self, digest: str) -> bool:
+        """Whether its weights are there, whole."""
+        return self._opens(digest)
 
     # ----------------------------------------------------------------------- inside
 
@@ -168,9 +213,15 @@ class AdapterShelf:
     def _opens(self, digest: str) -> bool:
         try:
             self.weights(digest)
-        except AdapterDamaged:
+        except (AdapterDamaged, AdapterWithdrawn, UnknownAdapter):
             return False
         return True
+
+    def _refuse_withdrawn_parent(self, candidate: CandidateAdapter) -> None:
+        """What was made from weights that had to go is made of them."""
+        parent = None if candidate.parent is None else self._row(candidate.parent)
+        if parent is not None and parent["withdrawn"] == WITHDRAWN:
+            raise AdapterWithdrawn(sha12=str(candidate.parent)[:12])
 
     def _row(self, digest: str) -> Row | None:
         rows = self._table.rows("sha_hash = ?", (self._lookup.name("adapter", digest),))
@@ -192,6 +243,7 @@ class AdapterShelf:
             status=AdapterStatus.WITHDRAWN if row["withdrawn"] else status,
             seen_items=frozenset(record["seen_items"]),
             measured=_measured(record["measured"]),
+            pinned=bool(row["pinned"]),
         )
 
     def _current_id(self) -> int | None:

@@ -1,6 +1,5 @@
 """A batch of documents on its way in: look up, decide, seal, write. A part of `documents.py`."""
 
-import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
 
 from storage.document_rows import (
@@ -12,11 +11,11 @@ from storage.document_rows import (
     encode_document,
 )
 from storage.lookup import Lookup
+from storage.manifest import encode_row
 from storage.records import DocumentState, RedactedDocument
 from storage.sealed_database import SealedDatabase
-from storage.sealing import row_binding, seal_row
+from storage.sealing import FORMAT, pad, seal_each
 from storage.tombstones import Tombstones
-from storage.vault_keys import DataKey
 
 BATCH_ROWS = 500
 BATCH_CHARACTERS = 4 * 1024 * 1024
@@ -55,54 +54,70 @@ class Intake:
         self._source_hashes = {
             source: lookup.source(source) for source in {one.source for one in documents}
         }
-        self._buried = tombstones.among({*self._item_hashes, *self._content_hashes})
+        self._tombstones = tombstones
+        self._copies: dict[bytes, bytes] = {}
+        if not tombstones.none:
+            self._copies = {one: lookup.copy_of(one) for one in self._content_hashes}
+        self._buried = tombstones.among(
+            {*self._item_hashes, *self._content_hashes, *self._copies.values()}
+        )
+        self._new_copies: list[bytes] = []  # items to be kept out as well
         self._items = self._find_items()
         self._live = self._find_live()
         self._new_items: list[tuple[int, bytes, bytes]] = []
         self._new_rows: list[DocumentRow] = []
-        self._new_texts: list[tuple[int, bytes]] = []
-        self._new_keys: list[DataKey] = []
+        self._new_indices: list[int] = []  # of the documents that become these rows
+        self._next_item = database.manifest.tally("items").last_id + 1
+        self._first_row = database.manifest.tally("documents").last_id + 1
+        self._first_key = database.manifest.tally("data_keys").last_id + 1
         self._superseded: list[DocumentRow] = []
 
     def take(self, index: int) -> PutResult:
         item_hash, content_hash = self._item_hashes[index], self._content_hashes[index]
         item = self._items.get(item_hash)
         twin = self._live.get(content_hash)
-        outcome = decide(
-            buried=item_hash in self._buried or content_hash in self._buried,
-            item=item,
-            twin=twin,
-            content_hash=content_hash,
-        )
+        buried = item_hash in self._buried or content_hash in self._buried
+        outcome = decide(buried=buried, item=item, twin=twin, content_hash=content_hash)
         if outcome is PutOutcome.FORGOTTEN:
-            return PutResult(outcome=outcome, document_id=None)
+            if item is None and self._copies[content_hash] in self._buried:
+                self._new_copies.append(item_hash)
+            return PutResult(outcome, None)
         if outcome is PutOutcome.UNCHANGED:
             assert item is not None
             assert item.live is not None
-            return PutResult(outcome=outcome, document_id=item.live.id)
+            return PutResult(outcome, item.live.id)
         if item is not None:
             self._supersede(item)  # its file says something else now
         if outcome is PutOutcome.DUPLICATE:
             assert twin is not None
-            return PutResult(outcome=outcome, document_id=twin.id)
+            return PutResult(outcome, twin.id)
         item = item or self._new_item(index)
-        return PutResult(outcome=outcome, document_id=self._new_version(item, index))
+        return PutResult(outcome, self._new_version(item, index))
 
     def write(self) -> None:
-        database = self._database
-        database.store_data_keys(self._new_keys)
+        """Seal and write what was taken, each table in one go."""
+        database, rows, items = self._database, self._new_rows, self._new_items
+        self._tombstones.bury(self._new_copies, day=self._day)
+        database.manifest.next_ids("items", len(items))
+        database.manifest.next_ids("documents", len(rows))
+        raws = database.add_data_keys(len(rows))
+        documents = [self._documents[index] for index in self._new_indices]
+        padded = map(pad, map(encode_document, documents))
+        bindings = [text_binding(row.id) for row in rows]
+        sealed = seal_each(len(rows), raws, padded, bindings)
         many = database.database.conn.executemany
-        many("INSERT INTO items (id, item_hash, source_hash) VALUES (?, ?, ?)", self._new_items)
+        many("INSERT INTO items (id, item_hash, source_hash) VALUES (?, ?, ?)", items)
         many(
             "INSERT INTO documents (id, item, version, state, day, content_hash, key) "
             "VALUES (?, ?, ?, ?, ?, ?, ?)",
-            [row.cells for row in self._new_rows],
+            [row.cells for row in rows],
         )
-        many("INSERT INTO document_texts (id, sealed) VALUES (?, ?)", self._new_texts)
-        for item in self._new_items:
-            database.cover("items", item)
-        for row in self._new_rows:
-            database.cover("documents", row.cells)
+        many(
+            "INSERT INTO document_texts (id, sealed) VALUES (?, ?)",
+            zip([row.id for row in rows], sealed, strict=True),
+        )
+        database.cover_encoded("items", [encode_row("items", item) for item in items])
+        database.cover_encoded("documents", [row.encoded for row in rows])
         move_documents(database, [(row, DocumentState.SUPERSEDED) for row in self._superseded])
 
     # ----------------------------------------------------------------------- inside
@@ -114,7 +129,8 @@ class Intake:
             item.live = None
 
     def _new_item(self, index: int) -> ItemVersions:
-        item = ItemVersions(item_id=self._database.manifest.next_ids("items"))
+        item = ItemVersions(self._next_item)
+        self._next_item += 1
         item_hash = self._item_hashes[index]
         source_hash = self._source_hashes[self._documents[index].source]
         self._items[item_hash] = item
@@ -122,22 +138,21 @@ class Intake:
         return item
 
     def _new_version(self, item: ItemVersions, index: int) -> int:
-        key = self._database.make_data_key()
-        row = DocumentRow(
-            id=self._database.manifest.next_ids("documents"),
-            item=item.item_id,
-            version=item.last_version + 1,
-            state=DocumentState.NEW,
-            day=self._day,
-            content_hash=self._content_hashes[index],
-            key=key.key_id,
+        place = len(self._new_rows)
+        content_hash = self._content_hashes[index]
+        item.last_version += 1
+        item.live = row = DocumentRow(
+            self._first_row + place,
+            item.item_id,
+            item.last_version,
+            DocumentState.NEW,
+            self._day,
+            content_hash,
+            self._first_key + place,
         )
-        data = encode_document(self._documents[index])
-        self._new_keys.append(key)
         self._new_rows.append(row)
-        self._new_texts.append((row.id, seal_row(key.raw, data, text_binding(row.id))))
-        item.last_version, item.live = row.version, row
-        self._live[row.content_hash] = row
+        self._new_indices.append(index)
+        self._live[content_hash] = row
         return row.id
 
     def _find_items(self) -> dict[bytes, ItemVersions]:
@@ -176,7 +191,7 @@ def move_documents(
     changed = [(row, state) for row, state in moves if row.state is not state]
     for row, state in changed:
         database.uncover("documents", row.cells)
-        database.cover("documents", dataclasses.replace(row, state=state).cells)
+        database.cover("documents", row._replace(state=state).cells)
     database.database.conn.executemany(
         "UPDATE documents SET state = ? WHERE id = ?",
         [(str(state), row.id) for row, state in changed],
@@ -184,7 +199,8 @@ def move_documents(
 
 
 def text_binding(document_id: int) -> bytes:
-    return row_binding("document_texts", document_id, "sealed")
+    """As `row_binding`, in a third of its time."""
+    return b"nightloom/%d|document_texts|%d|sealed" % (FORMAT, document_id)
 
 
 def _marks(values: Sequence[object]) -> str:

@@ -4,18 +4,22 @@ Sealed text:  u32 length of the head | head (JSON: source, path, times, redactio
 """
 
 import json
+import math
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
-from storage.errors import DocumentTooLarge, SealBroken
+from storage.errors import DocumentTooLarge, RowDamaged, SealBroken
 from storage.manifest import Cell
 from storage.records import DocumentState, RedactedDocument
 
 LIMIT_BYTES = 256 * 1024 * 1024  # far above the collector's 10 MB; SQLite's own limit is 1 GB
+STATES = {str(state): state for state in DocumentState}
 _LENGTH = struct.Struct(">I")
+_quoted = json.encoder.encode_basestring_ascii
+_decode_head = json.JSONDecoder().raw_decode
 
 
 class PutOutcome(StrEnum):
@@ -26,8 +30,7 @@ class PutOutcome(StrEnum):
     FORGOTTEN = "forgotten"  # the user's word stands: not kept
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PutResult:
+class PutResult(NamedTuple):
     """`document_id` is the row that holds the text; None when it was forgotten."""
 
     outcome: PutOutcome
@@ -54,9 +57,11 @@ class DamagedRow:
     row_id: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DocumentRow:
-    """A row of `documents`: everything about a document but its text."""
+class DocumentRow(NamedTuple):
+    """A row of `documents`: everything about a document but its text.
+
+    A named tuple, which is made in a third of the time of a frozen dataclass.
+    """
 
     id: int
     item: int
@@ -69,28 +74,35 @@ class DocumentRow:
     @property
     def cells(self) -> tuple[Cell, ...]:
         """In the order of `schema.COVERED`."""
-        return (
-            self.id,
-            self.item,
-            self.version,
-            str(self.state),
-            self.day,
-            self.content_hash,
-            self.key,
+        number, item, version, state, day, content_hash, key = self
+        return number, item, version, str(state), day, content_hash, key
+
+    @property
+    def encoded(self) -> bytes:
+        """What `manifest.encode_row` makes of the cells, in a third of its time."""
+        number, item, version, state, day, content_hash, key = self
+        in_state, on_day = state.encode(), day.encode()
+        return b"documents|i%d;i%d;i%d;s%d:%bs%d:%bb%d:%bi%d;" % (
+            number,
+            item,
+            version,
+            len(in_state),
+            in_state,
+            len(on_day),
+            on_day,
+            len(content_hash),
+            content_hash,
+            key,
         )
 
     @classmethod
     def of(cls, cells: Sequence[Any]) -> "DocumentRow":
+        """Raises `RowDamaged` for a state that there is not."""
         number, item, version, state, day, content_hash, key = cells
-        return cls(
-            id=number,
-            item=item,
-            version=version,
-            state=DocumentState(state),
-            day=day,
-            content_hash=content_hash,
-            key=key,
-        )
+        known = STATES.get(state)
+        if known is None:
+            raise RowDamaged(table="documents", row_id=number)
+        return cls(number, item, version, known, day, content_hash, key)
 
 
 @dataclass(slots=True)
@@ -121,20 +133,29 @@ def decide(
 
 def encode_document(document: RedactedDocument) -> bytes:
     """Raises `DocumentTooLarge`."""
-    head = json.dumps(
-        {
-            "source": document.source,
-            "path": document.path,
-            "modified_at": document.modified_at,
-            "redactions": [[r.kind, r.start, r.end] for r in document.redactions],
-            "rules_version": document.rules_version,
-        },
-        separators=(",", ":"),
-    ).encode()
+    head = _encode_head(document).encode()
     text = document.text.encode("utf-8", "surrogatepass")
     if len(head) + len(text) > LIMIT_BYTES:
         raise DocumentTooLarge(found_bytes=len(head) + len(text), limit_bytes=LIMIT_BYTES)
-    return _LENGTH.pack(len(head)) + head + text
+    return b"%b%b%b" % (_LENGTH.pack(len(head)), head, text)
+
+
+def _encode_head(document: RedactedDocument) -> str:
+    """As `json.dumps` would, by hand: a fifth of the time, for hundreds of thousands of heads."""
+    modified_at = document.modified_at
+    if type(modified_at) is not float or not math.isfinite(modified_at):
+        modified = json.dumps(modified_at)
+    else:
+        modified = float.__repr__(modified_at)
+    redactions = "[]"
+    if document.redactions:
+        found = [[one.kind, one.start, one.end] for one in document.redactions]
+        redactions = json.dumps(found, separators=(",", ":"))
+    return (
+        f'{{"source":{_quoted(document.source)},"path":{_quoted(document.path)},'
+        f'"modified_at":{modified},"redactions":{redactions},'
+        f'"rules_version":{document.rules_version:d}}}'
+    )
 
 
 def decode_document(data: bytes) -> tuple[dict[str, Any], str]:
@@ -142,23 +163,11 @@ def decode_document(data: bytes) -> tuple[dict[str, Any], str]:
     try:
         (length,) = _LENGTH.unpack_from(data)
         start = _LENGTH.size + length
-        head: dict[str, Any] = json.loads(data[_LENGTH.size : start].decode())
-        return head, data[start:].decode("utf-8", "surrogatepass")
+        written = data[_LENGTH.size : start].decode()
+        head, end = _decode_head(written)  # half the time of `json.loads`
+        text = data[start:].decode("utf-8", "surrogatepass")
     except (struct.error, ValueError) as error:
         raise SealBroken from error
-
-
-def reading_plan(
-    sizes: Sequence[tuple[int, int]], *, most_rows: int, most_bytes: int
-) -> Iterator[list[int]]:
-    """Group (id, bytes) so that a group stays under both bounds; one large row stands alone."""
-    group: list[int] = []
-    group_bytes = 0
-    for row_id, size in sizes:
-        if group and (len(group) == most_rows or group_bytes + size > most_bytes):
-            yield group
-            group, group_bytes = [], 0
-        group.append(row_id)
-        group_bytes += size
-    if group:
-        yield group
+    if end != len(written) or type(head) is not dict:
+        raise SealBroken
+    return head, text

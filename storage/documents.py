@@ -5,17 +5,26 @@ how text is collected or learned.
 """
 
 import datetime
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from bisect import bisect_right
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
+from typing import Any
 
 from storage.document_intake import Intake, batches, move_documents, text_binding
+from storage.document_removal import remove_documents
+from storage.document_replacement import (
+    OutdatedPage,
+    outdated_ids,
+    outdated_page,
+    replace_document,
+)
 from storage.document_rows import (
+    STATES,
     DamagedRow,
     DocumentHead,
     DocumentRow,
     PutResult,
     decode_document,
-    reading_plan,
 )
 from storage.errors import RowDamaged, SealBroken, UnknownDocument
 from storage.lookup import Lookup
@@ -23,13 +32,14 @@ from storage.records import DocumentState, RedactedDocument, StoredDocument
 from storage.sealed_database import SealedDatabase
 from storage.sealing import unseal_row
 from storage.tombstones import Tombstones
+from storage.vault_keys import VaultKeys
 
 AT_ONCE = 500  # rows per look-up
 READ_ROWS = 256
 READ_BYTES = 1 << 20
 NAME_TRIALS = 10  # documents that may be damaged before a source's name is given up
 _COLUMNS = "id, item, version, state, day, content_hash, key"
-_D_COLUMNS = "d.id, d.item, d.version, d.state, d.day, d.content_hash, d.key"
+_D_COLUMNS = "d.id, d.item, d.version, d.state, d.day, d.key"
 
 
 def today() -> str:
@@ -63,11 +73,16 @@ class Documents:
                 intake.write()
         return results
 
+    def is_forgotten(self, source: str, path: str, text: str) -> bool:
+        """Whether a tombstone keeps this file, or this text wherever it stands, from being kept."""
+        hashes = {self._lookup.item(source, path), self._lookup.content(text)}
+        return bool(self._tombstones.among(hashes))
+
     # ----------------------------------------------------------------------- reading
 
     def read(self, document_id: int) -> StoredDocument:
         """Raises `UnknownDocument`, `RowDamaged`."""
-        found = self._open_some([document_id])
+        found, _ = self._open_some([document_id])
         if not found:
             raise UnknownDocument(document_id=document_id)
         if isinstance(found[0], DamagedRow):
@@ -81,13 +96,18 @@ class Documents:
         leaves these states while the reading goes on may come or not.
         """
         marks = ",".join("?" * len(states))
-        sizes = self._database.fetch(
-            "SELECT d.id, coalesce(length(t.sealed), 0) FROM documents d "  # noqa: S608 - only marks
-            f"LEFT JOIN document_texts t ON t.id = d.id WHERE d.state IN ({marks}) ORDER BY d.id",
-            [str(state) for state in states],
-        )
-        for ids in reading_plan(sizes, most_rows=READ_ROWS, most_bytes=READ_BYTES):
-            yield from self._open_some(ids)
+        ids = [
+            row[0]
+            for row in self._database.fetch(
+                f"SELECT id FROM documents WHERE state IN ({marks}) ORDER BY id",  # noqa: S608 - only marks
+                [str(state) for state in states],
+            )
+        ]
+        start = 0
+        while start < len(ids):
+            opened, asked = self._open_some(ids[start : start + READ_ROWS])
+            start += asked
+            yield from opened
 
     def heads(self) -> list[DocumentHead]:
         """All documents, oldest first, without opening any."""
@@ -137,42 +157,55 @@ class Documents:
             [source_hash, NAME_TRIALS],
         )
         for (document_id,) in ids:
-            found = self._open_some([document_id])
+            found, _ = self._open_some([document_id])
             if found and isinstance(found[0], StoredDocument):
                 return found[0].source
         return None
 
-    def _open_some(self, ids: list[int]) -> list[StoredDocument | DamagedRow]:
+    def _open_some(self, ids: list[int]) -> tuple[list[StoredDocument | DamagedRow], int]:
+        """The first of `ids`, up to about `READ_BYTES`; and how many were looked up for it."""
         marks = ",".join("?" * len(ids))
-        rows = self._database.fetch(
-            f"SELECT {_D_COLUMNS}, k.epoch, k.wrapped, t.sealed FROM documents d "  # noqa: S608 - only marks
-            "LEFT JOIN data_keys k ON k.id = d.key LEFT JOIN document_texts t ON t.id = d.id "
-            f"WHERE d.id IN ({marks}) ORDER BY d.id",
-            ids,
-        )
-        return [self._opened(DocumentRow.of(row[:7]), *row[7:]) for row in rows]
+        rows, size = [], 0
+        with self._database.reading() as database:
+            keys = self._database.keys  # of the same moment: a rotation may be waiting
+            for row in database.execute(
+                f"SELECT {_D_COLUMNS}, k.epoch, k.wrapped, t.sealed FROM documents d "  # noqa: S608 - only marks
+                "LEFT JOIN data_keys k ON k.id = d.key LEFT JOIN document_texts t ON t.id = d.id "
+                f"WHERE d.id IN ({marks}) ORDER BY d.id",
+                ids,
+            ):
+                rows.append(row)
+                size += len(row[-1] or b"")
+                if size >= READ_BYTES:
+                    break
+        asked = len(ids) if size < READ_BYTES else bisect_right(ids, rows[-1][0])
+        return list(_opened(keys, rows)), asked
 
-    def _opened(
-        self, row: DocumentRow, epoch: int | None, wrapped: bytes | None, sealed: bytes | None
-    ) -> StoredDocument | DamagedRow:
-        try:
-            if epoch is None or wrapped is None or sealed is None:
-                raise SealBroken
-            key = self._database.keys.open_data_key(row.key, epoch, wrapped)
-            head, text = decode_document(unseal_row(key, sealed, text_binding(row.id)))
-        except SealBroken:
-            return DamagedRow(table="documents", row_id=row.id)
-        return StoredDocument(
-            document_id=row.id,
-            item_id=row.item,
-            version=row.version,
-            state=row.state,
-            source=head["source"],
-            path=head["path"],
-            modified_at=head["modified_at"],
-            collected_day=row.day,
-            text=text,
-        )
+    # ----------------------------------------------------------------------- removing
+
+    def delete(self, ids: Iterable[int]) -> int:
+        """Rows, texts and keys of these versions, all or none; how many there were.
+
+        They may be collected again, should their files change: `forgetting.py` prevents that too.
+        """
+        return remove_documents(self._database, ids)
+
+    # ----------------------------------------------------------------------- redacting again
+
+    def replace(self, document_id: int, document: RedactedDocument) -> None:
+        """Put a stricter wording in a document's place; see `document_replacement.py`.
+
+        Raises `UnknownDocument`, `DocumentTooLarge`, `StorageFull`.
+        """
+        replace_document(self._database, self._lookup, document_id, document)
+
+    def outdated(self, rules_version: int) -> Sequence[int]:
+        """Documents in any state that were kept under older rules. Opens every document."""
+        return outdated_ids(self._database, rules_version)
+
+    def outdated_page(self, rules_version: int, *, after: int) -> OutdatedPage:
+        """A bounded part of `outdated`."""
+        return outdated_page(self._database, rules_version, after=after)
 
     # ----------------------------------------------------------------------- states
 
@@ -205,3 +238,25 @@ class Documents:
                 if row.state is not DocumentState.SUPERSEDED
             ],
         )
+
+
+def _opened(keys: VaultKeys, rows: list[Any]) -> Iterator[StoredDocument | DamagedRow]:
+    for number, item, version, state, day, key_id, epoch, wrapped, sealed in rows:
+        try:
+            if epoch is None or wrapped is None or sealed is None:
+                raise SealBroken
+            key = keys.open_data_key(key_id, epoch, wrapped)
+            head, text = decode_document(unseal_row(key, sealed, text_binding(number)))
+            yield StoredDocument(
+                document_id=number,
+                item_id=item,
+                version=version,
+                state=STATES[state],
+                source=head["source"],
+                path=head["path"],
+                modified_at=head["modified_at"],
+                collected_day=day,
+                text=text,
+            )
+        except (SealBroken, KeyError):
+            yield DamagedRow(table="documents", row_id=number)

@@ -59,15 +59,28 @@ def create_private(path: Path) -> int:
 
 def replace_file(path: Path, data: bytes) -> None:
     """Write `data` so that after a crash `path` holds either the old bytes or the new ones."""
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.unlink(missing_ok=True)
-    with full_disk_named():
-        with os.fdopen(create_private(temporary), "wb") as file:
-            file.write(data)
-            file.flush()
-            sync_file(file.fileno())
-        temporary.replace(path)
-        sync_folder(path.parent)
+    drop_unfinished(path)
+    temporary = _unfinished(path)
+    try:
+        with full_disk_named():
+            with os.fdopen(create_private(temporary), "wb") as file:
+                file.write(data)
+                file.flush()
+                sync_file(file.fileno())
+            temporary.replace(path)
+            sync_folder(path.parent)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def drop_unfinished(path: Path) -> None:
+    """What a crash within `replace_file` has left beside `path`."""
+    _unfinished(path).unlink(missing_ok=True)
+
+
+def _unfinished(path: Path) -> Path:
+    return path.with_name(path.name + ".tmp")
 
 
 def lock_exclusively(path: Path) -> int | None:

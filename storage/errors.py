@@ -11,8 +11,11 @@
     ├── SecretRefused
     │   ├── WrongSecret
     │   ├── NoSuchSlot
+    │   ├── WrongBackupKey
     │   ├── EmptyPassphrase
-    │   └── RecoveryKeyMistyped
+    │   ├── RecoveryKeyMistyped
+    │   ├── KeeperUnavailable
+    │   └── NoSlotOpens
     ├── SealBroken
     │   ├── RowDamaged
     │   ├── FileDamaged
@@ -23,13 +26,24 @@
     │   ├── UnknownNight
     │   ├── UnknownFile
     │   └── UnknownAdapter
+    ├── SlotExists
+    ├── LastSlot
+    ├── BackupError
+    │   ├── BackupNeedsRecoveryKey
+    │   ├── BackupInterrupted
+    │   ├── NotABackup
+    │   ├── BackupTooNew
+    │   ├── BackupDamaged
+    │   └── BackupNotWhole
     ├── SourceExists
     ├── AdapterNotAdmitted
     ├── AdapterWithdrawn
+    ├── AdapterInUse
     ├── AmbiguousAdapter
     ├── NothingToRollBack
     ├── DocumentTooLarge
-    └── StorageFull
+    ├── StorageFull
+    └── StorageFailing
 
 Facts in braces are numbers, digests and fixed words of ours, never a user's text, name or path.
 """
@@ -81,9 +95,9 @@ class VaultDamaged(VaultUnavailable):
 
 
 class RolledBack(VaultUnavailable):
-    """The vault's database is older than what this machine has seen (generation {found}, seen
-    {witnessed}). If you put an older copy back on purpose, remove the file `witness` in the
-    vault's folder and open it again; that will be recorded."""
+    """The vault's database is older than what this machine has seen, or did not come of it
+    (generation {found}, seen {witnessed}). If you put an older copy back on purpose, remove the
+    file `witness` in the vault's folder and unlock it yourself; that will be recorded."""
 
 
 class SecretRefused(StorageError):
@@ -98,12 +112,25 @@ class NoSuchSlot(SecretRefused):
     """This vault has no {slot} slot."""
 
 
+class WrongBackupKey(SecretRefused):
+    """This recovery key does not open this backup. It takes the one that the vault had when the
+    backup was made."""
+
+
 class EmptyPassphrase(SecretRefused):
     """The passphrase is empty."""
 
 
 class RecoveryKeyMistyped(SecretRefused):
     """The recovery key is mistyped: {problem}."""
+
+
+class KeeperUnavailable(SecretRefused):
+    """The {keeper} slot cannot be used now: {why}."""
+
+
+class NoSlotOpens(SecretRefused):
+    """No slot opens this vault by itself ({reasons}). Unlock it with `nightloom unlock`."""
 
 
 class SealBroken(StorageError):
@@ -146,6 +173,48 @@ class UnknownAdapter(NotKept):
     """There is no such adapter on the shelf. `nightloom adapters list` shows those there are."""
 
 
+class SlotExists(StorageError):
+    """This vault has a {slot} slot already. Remove it first with `nightloom key remove`."""
+
+
+class LastSlot(StorageError):
+    """The {slot} slot is the last one that opens this vault, so it stays. Add another first with
+    `nightloom key add`."""
+
+
+class BackupError(StorageError):
+    """The backup could not be made or restored."""
+
+
+class BackupNeedsRecoveryKey(BackupError):
+    """This vault has no recovery key, and nothing else opens a backup. Make one with
+    `nightloom key add recovery`, then back up again."""
+
+
+class BackupInterrupted(BackupError):
+    """The vault was closed while the backup was being made. Unlock it and back up again."""
+
+
+class NotABackup(BackupError):
+    """This file is no backup. Name the file that `nightloom backup` wrote; nothing was
+    restored."""
+
+
+class BackupTooNew(BackupError):
+    """This backup has format {found} and this nightloom knows formats up to {known}. Upgrade
+    nightloom to restore it; nothing was restored."""
+
+
+class BackupDamaged(BackupError):
+    """The backup is damaged: {what}. Nothing was restored; take another copy of it."""
+
+
+class BackupNotWhole(BackupError):
+    """The vault was damaged already when this backup was made ({tables} tables, {rows} rows and
+    {files} files do not hold), so nothing was restored. Take an older backup, or give
+    --even-if-damaged to restore what opens."""
+
+
 class SourceExists(StorageError):
     """A source with this name exists already."""
 
@@ -157,6 +226,11 @@ class AdapterNotAdmitted(StorageError):
 
 class AdapterWithdrawn(StorageError):
     """Adapter {sha12} was withdrawn and cannot be used again."""
+
+
+class AdapterInUse(StorageError):
+    """Adapter {sha12} is the one that answers now and is not deleted; put another in use first,
+    with `nightloom adapters use` or `nightloom adapters rollback`."""
 
 
 class AmbiguousAdapter(StorageError):
@@ -173,3 +247,8 @@ class DocumentTooLarge(StorageError):
 
 class StorageFull(StorageError):
     """The disk is full; nothing of this change was kept. Free some space and try again."""
+
+
+class StorageFailing(StorageError):
+    """The disk did not take what was written, or give what was asked; nothing of this change was
+    kept. See whether it is full up to your quota, read-only or broken."""

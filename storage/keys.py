@@ -5,6 +5,7 @@ DHKEM(X25519), HKDF-SHA256, AES-256-GCM), so that a new root can be sealed while
 Knows nothing of the slot file and of what the root protects. Key bytes are never in a `repr`.
 """
 
+import threading
 import unicodedata
 from dataclasses import dataclass, field
 
@@ -28,6 +29,7 @@ _SUITE = Suite(KEM.X25519, KDF.HKDF_SHA256, AEAD.AES_256_GCM)
 MOST_MEMORY_KIB = 1024 * 1024
 MOST_TIME_COST = 16
 MOST_LANES = 16
+_one_stretching = threading.Lock()  # many attempts at once cost the memory of one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,14 +88,18 @@ def passphrase_key_pair(
 ) -> X25519PrivateKey:
     """Argon2id over the NFC form, so that two keyboards' accents are the same passphrase."""
     parameters.check()
-    stretched = Argon2id(
+    stretching = Argon2id(
         salt=salt,
         length=KEY_BYTES,
         iterations=parameters.time_cost,
         lanes=parameters.lanes,
         memory_cost=parameters.memory_kib,
         ad=b"nightloom/%d/slot/passphrase/" % FORMAT + vault_id,
-    ).derive(unicodedata.normalize("NFC", passphrase.text).encode("utf-8", "surrogatepass"))
+    )
+    with _one_stretching:
+        stretched = stretching.derive(
+            unicodedata.normalize("NFC", passphrase.text).encode("utf-8", "surrogatepass")
+        )
     return X25519PrivateKey.from_private_bytes(stretched)
 
 

@@ -68,6 +68,13 @@ class KnownFiles:
                 "source_hash = ?", [self._lookup.source(source)]
             )
 
+    def forget_one(self, source: str, path: str) -> None:
+        """One file, so that the next scan reads it again."""
+        with self._database.transaction():
+            self._database.database.table("known_files").delete_where(
+                "item_hash = ?", [self._lookup.item(source, path)]
+            )
+
     def _hashes(
         self, source: str, stamps: Mapping[str, FileStamp]
     ) -> dict[str, tuple[bytes, bytes]]:

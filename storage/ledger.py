@@ -7,7 +7,8 @@ before it, so that none can be taken out of the middle. Knows nothing of what th
 import hashlib
 import hmac
 import json
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from storage.errors import UnknownNight
@@ -20,8 +21,11 @@ CHAIN_START = bytes(32)
 
 
 class Ledger:
-    def __init__(self, database: SealedDatabase) -> None:
+    """`clock`: seconds since the epoch, of an event."""
+
+    def __init__(self, database: SealedDatabase, *, clock: Callable[[], float] = time.time) -> None:
         self._database = database
+        self._clock = clock
         self._nights = SealedTable(database, "nights")
         self._events = SealedTable(database, "events")
         self._chain_key = derive_key(database.keys.audit, "audit/chain")
@@ -59,12 +63,14 @@ class Ledger:
             last = self._events.rows(order_by="id desc", limit=1)
             previous = last[0]["chain"] if last else CHAIN_START
             # Through JSON first, so that the chain is over what a reader will see.
-            record: Record = json.loads(json.dumps({"kind": kind, "facts": dict(facts)}))
+            record: Record = json.loads(
+                json.dumps({"kind": kind, "at": round(self._clock(), 3), "facts": dict(facts)})
+            )
             number = self._database.manifest.tally("events").last_id + 1
             return self._events.insert(record, chain=self._link(previous, number, record))
 
     def events(self) -> list[Record]:
-        """`id`, `kind` and `facts`, oldest first."""
+        """`id`, `kind`, `at` (seconds since the epoch) and `facts`, oldest first."""
         return [record | {"id": row["id"]} for row, record in self._events.intact()]
 
     def broken_links(self) -> list[int]:

@@ -14,11 +14,11 @@ from typing import Any
 from sqlite_utils import Database
 
 from storage.durable import Observer, unobserved
-from storage.errors import SealBroken, StorageFull, VaultDamaged
+from storage.errors import SealBroken, StorageFailing, StorageFull, VaultDamaged
 from storage.manifest import Cell, Manifest
 from storage.schema import COVERED
 from storage.sealing import derive_key, row_binding, seal, unseal
-from storage.vault_keys import DataKey, VaultKeys
+from storage.vault_keys import DataKey, KeyRow, VaultKeys
 from storage.witness import Witness
 
 Action = Callable[[], None]
@@ -47,6 +47,8 @@ class SealedDatabase:
         self._on_rollback: list[Action] = []
         self._truncate_log = False
         self._changed = False
+        self._closed = False
+        self._snapshots: list[Action] = []  # how to close each that is open
         self.manifest_opens = True
         self.manifest = self._load_manifest()
 
@@ -61,6 +63,7 @@ class SealedDatabase:
         """
         with self._lock, sqlite_errors_named():
             outermost = not self.database.conn.in_transaction
+            log_was_to_be_emptied = self._truncate_log
             manifest, commits, rollbacks = (
                 self.manifest.copy(),
                 len(self._on_commit),
@@ -77,7 +80,7 @@ class SealedDatabase:
                 self.manifest = self._load_manifest() if outermost else manifest
                 self._undo(commits, rollbacks)
                 if outermost:
-                    self._changed = self._truncate_log = False
+                    self._changed, self._truncate_log = False, log_was_to_be_emptied
                 raise
             if outermost:
                 self._finish()
@@ -106,16 +109,35 @@ class SealedDatabase:
         if truncate:
             self._empty_log()
 
+    def empty_log(self) -> None:
+        """What an earlier process deleted or replaced may still stand in it."""
+        with self._lock:
+            self._empty_log()
+
     def _empty_log(self) -> None:
         """Else what was deleted stays readable in the write-ahead log.
 
-        The change is kept by now, so a full disk here is no error: the next deletion, or closing,
-        tries again.
+        The change is kept by now, so a full disk or a snapshot that is being read is no error
+        here: the next change, the end of the snapshot, or closing tries again.
         """
-        try:
-            self.database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-        except sqlite3.OperationalError:
-            self._truncate_log = True
+        self._truncate_log = True
+        if self._snapshots:
+            return
+        with contextlib.suppress(sqlite3.OperationalError):
+            busy = self.database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()[0][0]
+            self._truncate_log = bool(busy)
+
+    def snapshot_opened(self, close: Action) -> None:
+        """A second connection reads one state from now on; `close` is called before we close."""
+        with self._lock:
+            self._snapshots.append(close)
+
+    def snapshot_closed(self, close: Action) -> None:
+        with self._lock:
+            if close in self._snapshots:
+                self._snapshots.remove(close)
+            if self._truncate_log and not self._closed and not self.database.conn.in_transaction:
+                self._empty_log()
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[Database]:
@@ -132,6 +154,11 @@ class SealedDatabase:
     def cover(self, table: str, cells: Iterable[Cell]) -> None:
         self._changed = True
         self.manifest.add(table, cells)
+
+    def cover_encoded(self, table: str, rows: Sequence[bytes]) -> None:
+        """As `cover` for many rows that are bytes already, or for none."""
+        self._changed |= bool(rows)
+        self.manifest.add_encoded(table, rows)
 
     def uncover(self, table: str, cells: Iterable[Cell]) -> None:
         self._changed = True
@@ -180,26 +207,59 @@ class SealedDatabase:
         return self.keys.new_data_key(self.manifest.next_ids("data_keys"))
 
     def store_data_keys(self, keys: Iterable[DataKey]) -> None:
+        self._insert_keys([key.row for key in keys])
+
+    def add_data_keys(self, count: int) -> list[bytes]:
+        """`count` fresh keys with the next numbers, stored within the open transaction."""
+        first_id = self.manifest.next_ids("data_keys", count)
+        raws, rows = self.keys.new_data_keys(first_id, count)
+        self._insert_keys(rows)
+        return raws
+
+    def _insert_keys(self, rows: list[KeyRow]) -> None:
         self.database.conn.executemany(
-            "INSERT INTO data_keys (id, epoch, wrapped) VALUES (?, ?, ?)",
-            [key.row for key in keys],
+            "INSERT INTO data_keys (id, epoch, wrapped) VALUES (?, ?, ?)", rows
         )
+
+    def replace_data_keys(self, rows: Iterable[tuple[int, bytes, int]]) -> int:
+        """New (epoch, wrapped) by id, and what was there destroyed; how many."""
+        cursor = self.database.conn.executemany(
+            "UPDATE data_keys SET epoch = ?, wrapped = ? WHERE id = ?", rows
+        )
+        self._truncate_log = True
+        return int(cursor.rowcount)
 
     def data_key(self, key_id: int) -> bytes:
         """Raises `SealBroken` when it is gone or was changed."""
-        rows = self.fetch("SELECT epoch, wrapped FROM data_keys WHERE id = ?", [key_id])
-        if not rows:
-            raise SealBroken
-        return self.keys.open_data_key(key_id, *rows[0])
+        with self.reading():  # row and keys of one moment: a rotation may be waiting
+            rows = self.fetch("SELECT epoch, wrapped FROM data_keys WHERE id = ?", [key_id])
+            if not rows:
+                raise SealBroken
+            return self.keys.open_data_key(key_id, *rows[0])
+
+    def witnessed(self) -> int | None:
+        """The generation that the file beside the database has seen; None if it says nothing."""
+        with self._lock:
+            return self._witness.read()
 
     def destroy_data_key(self, key_id: int) -> None:
         """What it sealed cannot be opened again, not even from the log."""
         self.database.execute("DELETE FROM data_keys WHERE id = ?", [key_id])
         self._truncate_log = True
 
+    def destroy_data_keys(self, key_ids: Iterable[int]) -> None:
+        """Many at once, as `destroy_data_key`."""
+        self.database.conn.executemany(
+            "DELETE FROM data_keys WHERE id = ?", [(key_id,) for key_id in key_ids]
+        )
+        self._truncate_log = True
+
     def close(self) -> None:
         """SQLite empties the log as the last connection closes."""
         with self._lock:
+            self._closed = True
+            for close_snapshot in tuple(self._snapshots):
+                close_snapshot()
             self.database.conn.close()
             self._witness.close()
 
@@ -213,13 +273,16 @@ def _run_all(actions: Iterable[Action]) -> None:
 
 @contextlib.contextmanager
 def sqlite_errors_named() -> Iterator[None]:
-    """SQLite's "full" and "malformed" in the vault's own words."""
+    """SQLite's "full", "malformed" and "the disk failed" in the vault's own words."""
     try:
         yield
     except sqlite3.DatabaseError as error:
-        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-        if code == sqlite3.SQLITE_FULL:
-            raise StorageFull from error
+        extended = getattr(error, "sqlite_errorcode", 0)
+        code = extended & 0xFF
+        if code == sqlite3.SQLITE_FULL or extended == sqlite3.SQLITE_IOERR_SHMSIZE:
+            raise StorageFull from error  # the second: no room for the log's index
         if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
             raise VaultDamaged(what="vault.db is malformed") from error
+        if code in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN):
+            raise StorageFailing from error
         raise

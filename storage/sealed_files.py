@@ -99,6 +99,29 @@ class SealedFiles:
                 self._delete(row)
         return row is not None
 
+    def empty(self, number: int) -> None:
+        """Nothing is left of the file with this record but its name: others still refer to it.
+
+        The old key is destroyed with the change, and the old file removed after it.
+        """
+        row = self._table.rows("id = ?", (number,))[0]
+        try:
+            name = str(self._table.open(row)["name"])
+        except RowDamaged:
+            name = ""
+        disk_name, key = secrets.token_hex(16), new_key()
+        try:
+            size = self._write_file(disk_name, seal_stream(key, (), self._binding(disk_name)))
+            with self._database.transaction():
+                self._database.when_rolled_back(lambda: self._remove_file(disk_name))
+                self._table.replace(row, {"name": name, "key": key.hex()})
+                (new_row,) = self._table.rows("id = ?", (number,))
+                self._table.mark(new_row, disk_name=disk_name, bytes=size)
+                self._database.when_committed(lambda: self._remove_file(row["disk_name"]))
+        except BaseException:
+            self._remove_file(disk_name)
+            raise
+
     def damaged(self) -> list[int]:
         """Record numbers of the files that do not open from the first to the last byte."""
         numbers = []

@@ -4,8 +4,9 @@ Pure functions over bytes; knows nothing of SQLite, files or slots. The layouts 
 in README.md and held by golden vectors in tests/storage/test_sealing.py.
 """
 
-import hmac
+import hashlib
 import secrets
+from collections.abc import Callable, Iterable, Iterator
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -16,12 +17,17 @@ from storage.errors import SealBroken
 
 FORMAT = 1  # of everything sealed: stands in every blob, every file header and every AAD
 
+_FORMAT = bytes([FORMAT])
+
 KEY_BYTES = 32
 NONCE_BYTES = 12
 TAG_BYTES = 16
+_BLOCK_BYTES = 64  # of SHA-256
 HASH_BYTES = 16  # keyed hashes for look-ups: no collisions without the key, half the index
 SMALLEST_PAD = 256
-_PAD_MARK = 0x80
+_PAD_MARK = b"\x80"
+
+Mac = Callable[[bytes], bytes]  # a message's HMAC-SHA256 under a key that it holds
 
 
 def new_key() -> bytes:
@@ -58,14 +64,14 @@ def padded_length(length: int) -> int:
 
 def pad(plaintext: bytes) -> bytes:
     """ISO/IEC 7816-4 (a mark, then zeros), up to `padded_length`."""
-    zeros = padded_length(len(plaintext) + 1) - len(plaintext) - 1
-    return b"%b%c%b" % (plaintext, _PAD_MARK, bytes(zeros))
+    marked = len(plaintext) + 1
+    return b"".join((plaintext, _PAD_MARK, bytes(padded_length(marked) - marked)))
 
 
 def unpad(padded: bytes) -> bytes:
     """Raises `SealBroken` when the mark is not there."""
     stripped = padded.rstrip(b"\0")
-    if not stripped or stripped[-1] != _PAD_MARK:
+    if stripped[-1:] != _PAD_MARK:
         raise SealBroken
     return stripped[:-1]
 
@@ -81,7 +87,7 @@ def seal(key: bytes | AESGCM, plaintext: bytes, binding: bytes) -> bytes:
 def seal_with_nonce(key: bytes | AESGCM, nonce: bytes, plaintext: bytes, binding: bytes) -> bytes:
     """For `seal` and for golden vectors only: a nonce must never meet a key twice."""
     cipher = key if isinstance(key, AESGCM) else AESGCM(key)
-    return b"%c%b%b" % (FORMAT, nonce, cipher.encrypt(nonce, plaintext, binding))
+    return b"".join((_FORMAT, nonce, cipher.encrypt(nonce, plaintext, binding)))
 
 
 def unseal(key: bytes | AESGCM, blob: bytes, binding: bytes) -> bytes:
@@ -100,6 +106,22 @@ def seal_row(key: bytes, plaintext: bytes, binding: bytes) -> bytes:
     return seal(key, pad(plaintext), binding)
 
 
+def seal_each(
+    count: int,
+    keys: Iterable[bytes | AESGCM],
+    plaintexts: Iterable[bytes],
+    bindings: Iterable[bytes],
+) -> Iterator[bytes]:
+    """As `seal` for each of `count`; their nonces come from the system in one call.
+
+    Lazy: what is made, sealed and written one by one stays in the processor's cache.
+    """
+    random = secrets.token_bytes(NONCE_BYTES * count)
+    starts = range(0, len(random), NONCE_BYTES)
+    nonces = (random[start : start + NONCE_BYTES] for start in starts)
+    return map(seal_with_nonce, keys, nonces, plaintexts, bindings)
+
+
 def unseal_row(key: bytes, blob: bytes, binding: bytes) -> bytes:
     return unpad(unseal(key, blob, binding))
 
@@ -107,7 +129,23 @@ def unseal_row(key: bytes, blob: bytes, binding: bytes) -> bytes:
 # --------------------------------------------------------------------------- keyed hashes
 
 
-def keyed_hash(key: bytes, *parts: bytes) -> bytes:
-    """HMAC-SHA256 over parts with their lengths, cut to 16 bytes: equal only for equal parts."""
-    framed = b"".join(b"%d:%b" % (len(part), part) for part in parts)
-    return hmac.digest(key, framed, "sha256")[:HASH_BYTES]
+def prepared_mac(key: bytes) -> Mac:
+    """HMAC-SHA256 (RFC 2104) with the key taken in once: a third of the time of `hmac.digest`."""
+    short = key if len(key) <= _BLOCK_BYTES else hashlib.sha256(key).digest()
+    block = short.ljust(_BLOCK_BYTES, b"\0")
+    inner = hashlib.sha256(bytes(byte ^ 0x36 for byte in block)).copy
+    outer = hashlib.sha256(bytes(byte ^ 0x5C for byte in block)).copy
+
+    def mac(message: bytes) -> bytes:
+        within = inner()
+        within.update(message)
+        around = outer()
+        around.update(within.digest())
+        return around.digest()
+
+    return mac
+
+
+def framed(*parts: bytes) -> bytes:
+    """Parts with their lengths: equal only for equal parts."""
+    return b"".join([b"%d:%b" % (len(part), part) for part in parts])

@@ -5,6 +5,7 @@ be killed anywhere. A checksum tells damage from a wrong secret before anything 
 under each root shows, once the vault is open, that nobody slipped in a slot of their own.
 """
 
+import dataclasses
 import hashlib
 import hmac
 import json
@@ -18,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from storage.durable import replace_file
 from storage.errors import NoSuchSlot, SealBroken, VaultDamaged, VaultTooNew, WrongSecret
+from storage.keyring_keeper import KEYRING
 from storage.keys import (
     SALT_BYTES,
     Argon2Parameters,
@@ -31,11 +33,14 @@ from storage.keys import (
     unseal_root,
 )
 from storage.sealing import FORMAT, derive_key
+from storage.systemd_keeper import SYSTEMD_CREDS
+from storage.unattended import KeptKey
 
 PASSPHRASE = "passphrase"  # noqa: S105 - the name of a kind of slot
 RECOVERY = "recovery"
 _LARGEST_FILE = 256 * 1024
 _NAMES = {PASSPHRASE: "passphrase", RECOVERY: "recovery key"}
+KNOWN = (PASSPHRASE, RECOVERY, KEYRING, SYSTEMD_CREDS)  # at most one slot of each
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +66,11 @@ class Slot:
         )
 
 
+def name_of(kind: str) -> str:
+    """In the user's words; a kind that this version does not know is called by its kind."""
+    return _NAMES.get(kind, kind)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SlotFile:
     vault_id: bytes
@@ -72,7 +82,7 @@ class SlotFile:
         for slot in self.slots:
             if slot.kind == kind:
                 return slot
-        raise NoSuchSlot(slot=_NAMES.get(kind, kind))
+        raise NoSuchSlot(slot=name_of(kind))
 
 
 # --------------------------------------------------------------------------- making slots
@@ -102,6 +112,27 @@ def recovery_slot(key: RecoveryKey, root: RootKey, *, vault_id: bytes) -> Slot:
     return _slot(RECOVERY, private, root, vault_id=vault_id, facts={})
 
 
+def kept_slot(key: KeptKey, root: RootKey, *, vault_id: bytes, facts: Mapping[str, Any]) -> Slot:
+    """`facts` are what its keeper wants to see again."""
+    return _slot(key.kind, key.key_pair(), root, vault_id=vault_id, facts=facts)
+
+
+def sealed_to(slot: Slot, root: RootKey, *, vault_id: bytes) -> Slot:
+    """The slot with this root as well, made with its public half alone.
+
+    Raises `ValueError` where the public half is none.
+    """
+    sealed = seal_root(root, public=slot.public, kind=slot.kind, vault_id=vault_id)
+    return dataclasses.replace(slot, roots={**slot.roots, root.number: sealed})
+
+
+def only_root(slot: Slot, number: int) -> Slot:
+    """The slot without any other root; one of a kind from later may be left with none."""
+    return dataclasses.replace(
+        slot, roots={n: sealed for n, sealed in slot.roots.items() if n == number}
+    )
+
+
 def _slot(
     kind: str,
     private: X25519PrivateKey,
@@ -118,17 +149,17 @@ def _slot(
 # --------------------------------------------------------------------------- unlocking
 
 
-def unlock(file: SlotFile, secret: Secret) -> dict[int, RootKey]:
+def unlock(file: SlotFile, secret: Secret | KeptKey) -> dict[int, RootKey]:
     """Every root that the secret opens, by number.
 
     Raises `WrongSecret`, `NoSuchSlot`, or `VaultDamaged` when the secret is right and the sealed
     root or the slot file's MAC is not.
     """
-    kind = PASSPHRASE if isinstance(secret, Passphrase) else RECOVERY
+    kind = _kind_of(secret)
     slot = file.slot(kind)
     private = _key_pair(slot, secret, vault_id=file.vault_id)
     if not hmac.compare_digest(private.public_key().public_bytes_raw(), slot.public):
-        raise WrongSecret(slot=_NAMES[kind])
+        raise WrongSecret(slot=name_of(kind))
     try:
         roots = {
             number: unseal_root(number, sealed, private=private, kind=kind, vault_id=file.vault_id)
@@ -136,16 +167,29 @@ def unlock(file: SlotFile, secret: Secret) -> dict[int, RootKey]:
         }
     except SealBroken as error:
         raise VaultDamaged(what="the root key in slots.json does not open") from error
-    for number, root in roots.items():
-        expected = _mac(root, file.vault_id, file.slots)
-        if not hmac.compare_digest(file.macs.get(number, b""), expected):
-            raise VaultDamaged(what="slots.json was changed by somebody without the root key")
+    for root in roots.values():
+        check_mac(file, root)
     if not roots:
         raise VaultDamaged(what="slots.json holds no root key")
     return roots
 
 
-def _key_pair(slot: Slot, secret: Secret, *, vault_id: bytes) -> X25519PrivateKey:
+def check_mac(file: SlotFile, root: RootKey) -> None:
+    """Raises `VaultDamaged` unless somebody who had this root wrote the file."""
+    expected = _mac(root, file.vault_id, file.slots)
+    if not hmac.compare_digest(file.macs.get(root.number, b""), expected):
+        raise VaultDamaged(what="slots.json was changed by somebody without the root key")
+
+
+def _kind_of(secret: Secret | KeptKey) -> str:
+    if isinstance(secret, KeptKey):
+        return secret.kind
+    return PASSPHRASE if isinstance(secret, Passphrase) else RECOVERY
+
+
+def _key_pair(slot: Slot, secret: Secret | KeptKey, *, vault_id: bytes) -> X25519PrivateKey:
+    if isinstance(secret, KeptKey):
+        return secret.key_pair()
     if isinstance(secret, RecoveryKey):
         return recovery_key_pair(secret, vault_id=vault_id)
     try:
@@ -205,13 +249,17 @@ def decode_slots(data: bytes) -> SlotFile:
     if checksum != hashlib.sha256(_canonical(value)).hexdigest():
         raise VaultDamaged(what="the checksum of slots.json does not match")
     try:
-        return SlotFile(
+        file = SlotFile(
             vault_id=bytes.fromhex(value["vault"]),
             slots=tuple(Slot.from_json(slot) for slot in value["slots"]),
             macs={int(number): bytes.fromhex(mac) for number, mac in value["macs"].items()},
         )
     except (AttributeError, KeyError, TypeError, ValueError):
         raise damaged from None
+    kinds = [slot.kind for slot in file.slots]
+    if any(kinds.count(kind) > 1 for kind in KNOWN):
+        raise VaultDamaged(what="slots.json holds two slots of one kind")
+    return file
 
 
 def _body(vault_id: bytes, slots: tuple[Slot, ...]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from storage.lookup import Lookup
 from storage.records import SourceSettings
 from storage.sealed_database import SealedDatabase
 from storage.sealed_table import Record, Row, SealedTable
+from storage.settings import is_setting
 
 
 class Sources:
@@ -27,11 +28,20 @@ class Sources:
 
     def list(self) -> "list[SourceSettings]":
         """In the order in which they were added; a damaged row is left out, `verify` names it."""
-        return [_settings(record) for _, record in self._table.intact()]
+        records = (record for _, record in self._table.intact())
+        return [_settings(record) for record in records if not is_setting(record)]
 
     def get(self, name: str) -> SourceSettings:
         """Raises `UnknownSource`, `RowDamaged`."""
         return _settings(self._table.open(self._known(name)))
+
+    def change(self, name: str, **facts: Any) -> SourceSettings:
+        """Put facts in place of those that there are. Raises `UnknownSource`, `RowDamaged`."""
+        with self._database.transaction():
+            row = self._known(name)
+            changed = dataclasses.replace(_settings(self._table.open(row)), **facts)
+            self._table.replace(row, dataclasses.asdict(changed))
+        return changed
 
     def remove(self, name: str) -> None:
         """Stop collecting it; its documents stay. Raises `UnknownSource`."""

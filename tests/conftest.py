@@ -7,6 +7,10 @@ so do all that look at the one story, which is lived once.
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.secret_service import keyring_session
+
+__all__ = ["keyring_session"]  # a fixture
+
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
 

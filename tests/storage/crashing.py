@@ -9,10 +9,12 @@ import sys
 from pathlib import Path
 
 from storage.durable import Observer
+from storage.forgetting import Scope
 from storage.keys import Passphrase
 from storage.records import DocumentState
 from storage.vault import Vault
 from tests.storage.making import FAST, PASSPHRASE, publish, put
+from tests.storage.nights import NIGHTS
 
 
 def killed_at(wanted: str, occurrence: int) -> Observer:
@@ -48,7 +50,43 @@ def replace_a_checkpoint(vault: Vault) -> None:
     print("replaced", flush=True)
 
 
-WORK = {"ingest": ingest, "publish": publish_a_night, "checkpoint": replace_a_checkpoint}
+def forget_an_item(vault: Vault) -> None:
+    vault.forgetting.forget({1}, scope=Scope.DOCUMENT, nights=NIGHTS)
+    print("forgotten", flush=True)
+
+
+def rotate(vault: Vault) -> None:
+    vault.rotate()
+    print("rotated", flush=True)
+
+
+def replace_a_slot(vault: Vault) -> None:
+    vault.remove_slot("passphrase", keepers=())
+    print("removed", flush=True)
+    vault.add_passphrase_slot(PASSPHRASE, argon2=FAST)
+    print("added", flush=True)
+
+
+def let_go(vault: Vault) -> None:
+    vault.letting_go.of_paths("notes", ["/1.md", "/2.md"])
+    print("gone", flush=True)
+
+
+def make_room(vault: Vault) -> None:
+    vault.adapter_quota.apply(0)
+    print("room", flush=True)
+
+
+WORK = {
+    "let go": let_go,
+    "make room": make_room,
+    "forget": forget_an_item,
+    "rotate": rotate,
+    "slots": replace_a_slot,
+    "ingest": ingest,
+    "publish": publish_a_night,
+    "checkpoint": replace_a_checkpoint,
+}
 
 
 def main(folder: str, work: str, moment: str, occurrence: str) -> None:

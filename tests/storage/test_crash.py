@@ -100,3 +100,10 @@ def test_a_kill_while_a_vault_is_made_leaves_none_and_it_can_be_made_again(folde
     with vault:
         assert vault.verify().intact
     assert [path.name for path in folder.parent.iterdir()] == [folder.name]
+
+
+def test_a_slot_file_that_a_kill_left_unfinished_is_taken_away(vault: Vault, folder: Path) -> None:
+    vault.close()
+    (folder / "slots.json.tmp").write_bytes(b"half of a new o")
+    reopen(folder).close()
+    assert not (folder / "slots.json.tmp").exists()

@@ -1,6 +1,7 @@
 """Documents: what is stored, what is a new version, a copy, or forgotten; states and readings."""
 
 import dataclasses
+import json
 import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,17 +10,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from storage import documents as documents_module
+from storage import vault_keys
+from storage.document_intake import text_binding
 from storage.document_rows import (
     DamagedRow,
+    DocumentRow,
     PutOutcome,
     decode_document,
     encode_document,
-    reading_plan,
 )
 from storage.errors import RowDamaged, UnknownDocument
 from storage.known_files import FileStamp
 from storage.lookup import Lookup
+from storage.manifest import encode_row
 from storage.records import DocumentState, RedactedDocument, Redaction, StoredDocument
+from storage.sealing import key_binding, row_binding
 from storage.tombstones import Tombstones
 from storage.vault import Vault
 from tests.storage.making import put, reopen, tampering, written
@@ -250,9 +256,73 @@ def test_redactions_are_kept_with_the_text() -> None:
     assert decode_document(encode_document(marked))[0]["redactions"] == [["email", 0, 9]]
 
 
-def test_a_large_document_is_read_alone_and_small_ones_together() -> None:
-    plan = reading_plan([(1, 10), (2, 10), (3, 500), (4, 10)], most_rows=2, most_bytes=100)
-    assert list(plan) == [[1, 2], [3], [4]]
+@pytest.mark.parametrize("most_bytes", [1, 300, 1000, 10_000])
+def test_a_reading_in_small_pieces_leaves_nothing_out(
+    vault: Vault, monkeypatch: pytest.MonkeyPatch, most_bytes: int
+) -> None:
+    monkeypatch.setattr(documents_module, "READ_BYTES", most_bytes)
+    written_texts = [str(number) * (1 + 300 * (number % 3)) for number in range(10)]
+    for number, text in enumerate(written_texts):
+        put(vault, text, f"/{number}.md")
+    assert texts(vault, NEW) == written_texts
+
+
+def test_a_document_of_an_unknown_state_is_named_damaged(vault: Vault, folder: Path) -> None:
+    put(vault, "text")
+    vault.close()
+    with tampering(folder) as database:
+        database.execute("UPDATE documents SET state = 'sold'")
+    with reopen(folder) as again:
+        with pytest.raises(RowDamaged, match="Row 1 of documents does not open"):
+            again.documents.read(1)
+        with pytest.raises(RowDamaged, match="Row 1 of documents does not open"):
+            put(again, "another text")
+
+
+REDACTIONS = st.lists(
+    st.builds(Redaction, kind=st.text(), start=st.integers(), end=st.integers()), max_size=3
+)
+
+
+@given(
+    source=st.text(st.characters()),
+    path=st.text(st.characters()),
+    modified_at=st.floats() | st.integers(),
+    redactions=REDACTIONS,
+)
+def test_a_head_written_by_hand_is_what_json_would_write(
+    source: str, path: str, modified_at: float, redactions: list[Redaction]
+) -> None:
+    document = RedactedDocument(
+        source=source,
+        path=path,
+        modified_at=modified_at,
+        text="",
+        redactions=tuple(redactions),
+        rules_version=3,
+    )
+    head = {
+        "source": source,
+        "path": path,
+        "modified_at": modified_at,
+        "redactions": [[one.kind, one.start, one.end] for one in redactions],
+        "rules_version": 3,
+    }
+    assert encode_document(document)[4:] == json.dumps(head, separators=(",", ":")).encode()
+
+
+@given(
+    numbers=st.tuples(*[st.integers(0, 2**63 - 1)] * 4),
+    state=st.sampled_from(DocumentState),
+    day=st.text(),
+    content_hash=st.binary(),
+)
+def test_a_row_encodes_itself_as_the_manifest_would(
+    numbers: tuple[int, ...], state: DocumentState, day: str, content_hash: bytes
+) -> None:
+    number, item, version, key = numbers
+    row = DocumentRow(number, item, version, state, day, content_hash, key)
+    assert row.encoded == encode_row("documents", row.cells)
 
 
 def test_a_file_is_known_until_its_time_size_or_the_rules_change(vault: Vault) -> None:
@@ -271,3 +341,10 @@ def test_a_file_is_known_until_its_time_size_or_the_rules_change(vault: Vault) -
     assert vault.known_files.unchanged("notes", newer_rules) == {"/a.md"}
     vault.known_files.forget("notes")
     assert vault.known_files.unchanged("notes", newer_rules) == set()
+
+
+@pytest.mark.parametrize("document_id", [1, 2**40])
+def test_a_text_and_its_key_are_bound_as_every_cell_is(document_id: int) -> None:
+    assert text_binding(document_id) == row_binding("document_texts", document_id, "sealed")
+    expected = key_binding("data_keys", document_id, "epoch 3")
+    assert vault_keys._data_key_binding(document_id, 3) == expected

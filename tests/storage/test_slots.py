@@ -28,14 +28,17 @@ from storage.keys import (
     unseal_root,
 )
 from storage.slots import (
+    Slot,
     SlotFile,
     authenticated,
     decode_slots,
     encode_slots,
+    kept_slot,
     passphrase_slot,
     recovery_slot,
     unlock,
 )
+from storage.unattended import KeptKey
 from tests.storage.making import FAST, flipped
 
 VAULT_ID = bytes(range(16))
@@ -100,6 +103,40 @@ def test_a_root_sealed_by_the_first_version_opens() -> None:
         "dfa590147f01b9aeb284195431a2da988e3db9bd75e2a9a4caccad3070cfd08b0eee5f60d7037e8f"
     )
     assert unseal_root(1, sealed, private=private, kind="recovery", vault_id=VAULT_ID) == ROOT
+
+
+@pytest.mark.parametrize(
+    ("kind", "sealed"),
+    [
+        (
+            "keyring",
+            "0de4f1f319ba341517b25cec6dd8dd9be8b24a342849d2e57628f2c40570746c305092d44a6f44a7"
+            "3c4b5b947d11a6ef85dedfbedfd6cd4a6337a2fab589038d03f5ffe1e78506a72044e86519d5885e",
+        ),
+        (
+            "systemd-creds",
+            "c081ac8849c25c8924c8c5fb78dbfdcbf36e162aa72698f65cb4950148135419fcfff023fd12d500"
+            "321661edb8b4a4f61a8b57a3d89bb9a93b78fc5a4c36ebc0d7be3c11a15e0e93c0c4853a729f2e38",
+        ),
+    ],
+)
+def test_a_root_sealed_to_a_kept_key_by_the_first_version_opens(kind: str, sealed: str) -> None:
+    kept = KeptKey(kind=kind, raw=bytes(range(32, 64)))
+    public = "358072d6365880d1aeea329adf9121383851ed21a28e3b75e965d0d2cd166254"
+    assert kept.key_pair().public_key().public_bytes_raw().hex() == public
+    slot = Slot(
+        kind=kind, public=bytes.fromhex(public), roots={1: bytes.fromhex(sealed)}, facts={"a": "b"}
+    )
+    file = authenticated(VAULT_ID, (slot,), {1: ROOT})
+    assert unlock(decode_slots(encode_slots(file)), kept) == {1: ROOT}
+
+
+def test_a_root_sealed_to_one_kind_of_slot_does_not_open_as_another() -> None:
+    kept = KeptKey(kind="keyring", raw=bytes(range(32, 64)))
+    slot = kept_slot(kept, ROOT, vault_id=VAULT_ID, facts={})
+    file = authenticated(VAULT_ID, (dataclasses.replace(slot, kind="systemd-creds"),), {1: ROOT})
+    with pytest.raises(VaultDamaged, match="does not open"):
+        unlock(file, KeptKey(kind="systemd-creds", raw=kept.raw))
 
 
 def test_a_slot_file_authenticated_by_the_first_version_has_this_mac() -> None:
