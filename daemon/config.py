@@ -105,10 +105,15 @@ class CollectSettings:
     debounce_seconds: float = _number(2.0, 0.0, 600.0)  # events of so long are taken together
     rescan_minutes: int = _number(60, 1, 24 * 60)
     folder_check_seconds: float = _number(30.0, 1.0, 3600.0)  # is a folder gone, or back?
+    vault_gb: float | None = _number(None, 0.001, 100_000.0)  # the most that its database takes
 
     @property
     def max_file_bytes(self) -> int:
         return self.max_file_mb * MEBIBYTE
+
+    @property
+    def vault_bytes(self) -> int | None:
+        return None if self.vault_gb is None else round(self.vault_gb * 1e9)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,6 +137,11 @@ class NightSettings:
     row_tokens: int | None = _number(None, 32, 32_768)
     rows_per_step: int | None = _number(None, 1, 1024)  # the effective batch
     rows_per_micro_batch: int | None = _number(None, 1, 1024)
+    adapters_gb: float = _number(20.0, 0.001, 100_000.0)  # then the oldest lose their weights
+
+    @property
+    def adapters_bytes(self) -> int:
+        return round(self.adapters_gb * 1e9)
 
     def recipe(self) -> dict[str, Any]:
         """What the engine is told: the preset's name and what differs from it."""

@@ -77,6 +77,14 @@ class Desk:
         with self._changed:
             return self._urgent.popleft() if self._urgent else None
 
+    def take_drop(self) -> Job | None:
+        """The next adapter to be dropped: that waits for no answer that another one gives."""
+        with self._changed:
+            drop = next((job for job in self._urgent if job.op == "adapter_drop"), None)
+            if drop is not None:
+                self._urgent.remove(drop)
+            return drop
+
     def take(self) -> Job | None:
         """The next job, urgent ones first; waits. None when the desk is closed."""
         with self._changed:

@@ -29,15 +29,22 @@ class EngineAtWork:
     def __init__(self, engine: EngineHandle) -> None:
         self._engine = engine
         self._stop = asyncio.Event()
+        self._patient = True
 
     def forget_stop(self) -> None:
         """For the next night."""
         self._stop.clear()
+        self._patient = True
 
     async def stop(self) -> None:
         """What is done now is given up, after its last checkpoint if it makes any."""
         self._stop.set()
         await self._engine.stop_training()
+
+    def give_up(self) -> None:
+        """What is done now is given up at once, without a checkpoint."""
+        self._patient = False
+        self._stop.set()
 
     async def do(self, work: Work[T], *, patience: float = 0.0) -> T:
         """What the work gives. It is begun again when the engine dies, a few times.
@@ -71,7 +78,7 @@ class EngineAtWork:
         task, stop = asyncio.create_task(work()), asyncio.create_task(self._stop.wait())
         try:
             await asyncio.wait({task, stop}, return_when=asyncio.FIRST_COMPLETED)
-            if not task.done():
+            if not task.done() and self._patient:
                 await asyncio.wait({task}, timeout=patience)
         finally:
             stop.cancel()

@@ -6,14 +6,22 @@ gone, the next request starts another one.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Collection,
+    Iterable,
+    Iterator,
+)
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from daemon.engine_process import Attachment, EngineProcess
-from daemon.errors import EngineDied
+from daemon.errors import AdapterTakenAway, EngineDied, EngineError
 from daemon.memory_reading import resident_bytes
 from ipc.frames import Body
 from ipc.link import Message
@@ -43,6 +51,7 @@ class _Running:
     def __init__(self, process: EngineProcess) -> None:
         self.process = process
         self.adapters: set[str] = set()
+        self.sent: set[str] = set()  # adapters that it ever got, whole or in part
         self.base: LoadedBase | None = None
 
 
@@ -77,6 +86,7 @@ class EngineHandle:
         self._loading = False
         self._stops: set[asyncio.Task[None]] = set()
         self._unpublished: dict[str, bytes] = {}
+        self._taken_away: set[str] = set()
 
     # ------------------------------------------------------------------- state
 
@@ -130,13 +140,16 @@ class EngineHandle:
         Raises:
             EngineFailed: the engine answered `failed`.
             EngineDied: the process is gone.
+            AdapterTakenAway: one of the adapters was, before or meanwhile.
         """
+        used = frozenset(adapters)
         with self._in_use():
             running = await self._ensure_running()
-            for digest in adapters:
+            for digest in sorted(used):
                 await self._ensure_adapter(running, digest)
+            self._refuse_taken_away(used)
             self._training = self._training or op == "train"
-            messages = running.process.ask(op, parameters or {}, body, attachments)
+            messages = running.process.ask(op, parameters or {}, body, attachments, adapters=used)
             try:
                 async with contextlib.aclosing(messages):
                     async for message in messages:
@@ -173,19 +186,61 @@ class EngineHandle:
     async def drop_adapter(self, digest: str) -> None:
         """Take an adapter out of the engine's memory, if it is there."""
         running = self._alive()
-        if running is None or digest not in running.adapters:
-            return
+        if running is not None and digest in running.adapters:
+            await self._drop(running, digest)
+
+    async def _drop(self, running: _Running, digest: str) -> None:
         running.adapters.discard(digest)
         with contextlib.suppress(EngineDied):  # then it is out of memory as well
             async for _ in running.process.ask("adapter_drop", {"name": adapter_name(digest)}):
                 pass
 
+    def take_away(self, digests: Collection[str]) -> None:
+        """From now on these answer nobody: requests in flight end, new ones are refused."""
+        self._taken_away.update(digests)
+        running = self._alive()
+        if running is not None:
+            running.process.take_away(digests)
+
+    def give_back(self, digests: Collection[str]) -> None:
+        """They were not withdrawn after all."""
+        self._taken_away.difference_update(digests)
+
+    async def purge(self, digests: Collection[str], *, seconds: float) -> bool:
+        """Have the engine hold none of these; whether it had to be killed for that.
+
+        An engine that is too busy to drop them in time is killed: whatever it held is gone then.
+        """
+        running = self._alive()
+        if running is None or running.sent.isdisjoint(digests):
+            return False
+        try:
+            async with asyncio.timeout(seconds), self._loading_adapter:
+                for digest in sorted(running.sent.intersection(digests)):
+                    await self._drop(running, digest)
+        except (TimeoutError, EngineError):
+            await self.kill()
+            return True
+        return False
+
+    async def kill(self) -> None:
+        """End the process at once, with all that is in its memory; the next request starts one."""
+        running, self._running = self._running, None
+        if running is not None:
+            await running.process.end(patiently=False)
+
+    def _refuse_taken_away(self, digests: Collection[str]) -> None:
+        if not self._taken_away.isdisjoint(digests):
+            raise AdapterTakenAway
+
     async def _ensure_adapter(self, running: _Running, digest: str) -> None:
         async with self._loading_adapter:
+            self._refuse_taken_away({digest})
             if digest in running.adapters:
                 return
             data = self._unpublished.get(digest) or await self._weights(digest)
             parameters = {"name": adapter_name(digest), "sha256": digest}
+            running.sent.add(digest)
             async for _ in running.process.ask("adapter_load", parameters, data):
                 pass
             running.adapters.add(digest)

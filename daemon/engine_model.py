@@ -136,13 +136,23 @@ class EngineModel:
         check_prompt(base, prompt)
         self._answer(job, "started", prompt_tokens=len(prompt))
         with self._adapters.serving(job.parameters.get("adapter")):
-            for event in generate(base, prompt, settings, should_stop=job.cancelled.is_set):
+            answering = functools.partial(self._adapters.serving, job.parameters.get("adapter"))
+            stop = functools.partial(self._stop_generating, job)
+            for event in generate(base, prompt, settings, should_stop=stop, activate=answering):
                 if isinstance(event, Ended):
                     self._answer(
                         job, "done", reason=event.reason, completion_tokens=event.completion_tokens
                     )
                 else:
                     self._answer(job, "text", event.text.encode())
+
+    def _stop_generating(self, job: Job) -> bool:
+        """Between two tokens; adapters that shall go do so now, but for the one that answers."""
+        if job.cancelled.is_set():
+            return True
+        while (drop := self._desk.take_drop()) is not None:
+            self.do(drop)
+        return False
 
     def _sample(self, job: Job) -> None:
         """The base's own samples, at temperature 1: its general text, needing no outside data.

@@ -12,11 +12,11 @@ import json
 import logging
 import os
 import sys
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from daemon.errors import EngineDied, EngineFailed, EngineFlooded
+from daemon.errors import AdapterTakenAway, EngineDied, EngineFailed, EngineFlooded
 from daemon.replies import TRAINING_LIMIT_BYTES, WAITING_LIMIT_BYTES, Replies
 from ipc.errors import LinkError
 from ipc.frames import Body
@@ -44,6 +44,7 @@ class EngineProcess:
         self._link = link
         self._numbers = itertools.count(1)
         self._replies: dict[int, Replies] = {}
+        self._adapters: dict[int, frozenset[str]] = {}  # that each request is answered by
         self._pump = asyncio.create_task(self._read(), name="engine replies")
         self.gone = False
 
@@ -77,11 +78,16 @@ class EngineProcess:
         parameters: dict[str, Any],
         body: Body = b"",
         attachments: AsyncIterator[Attachment] | None = None,
+        adapters: Collection[str] = (),
     ) -> AsyncGenerator[Message, None]:
         """Its messages, the last one is `done`; closing the generator before cancels the request.
 
+        Args:
+            adapters: digests that the answer comes from; see `take_away`.
+
         Raises:
             EngineFailed: the engine answered `failed`.
+            AdapterTakenAway: one of its adapters was taken away.
             EngineDied: the process is gone.
         """
         if self.gone:
@@ -89,6 +95,7 @@ class EngineProcess:
         number = next(self._numbers)
         replies = Replies(TRAINING_LIMIT_BYTES if op == "train" else WAITING_LIMIT_BYTES)
         self._replies[number] = replies
+        self._adapters[number] = frozenset(adapters)
         finished = False
         try:
             if attachments is not None:
@@ -108,8 +115,15 @@ class EngineProcess:
             raise EngineDied() from error
         finally:
             del self._replies[number]
+            del self._adapters[number]
             if not finished:
                 await self._tell("cancel", number)
+
+    def take_away(self, adapters: Collection[str]) -> None:
+        """Requests that these answer end now with `AdapterTakenAway`, and are cancelled."""
+        for number, used in self._adapters.items():
+            if not used.isdisjoint(adapters):
+                self._replies[number].end(AdapterTakenAway)
 
     async def stop_training(self) -> None:
         """Ask whatever trains to give a checkpoint and end."""

@@ -17,16 +17,29 @@
     │   ├── SourceInsideSource
     │   ├── SourceUnknown
     │   └── UnsupportedKind
+    ├── LockError                    the vault, locked or to be opened
+    │   ├── VaultIsLocked
+    │   ├── TooManyAttempts
+    │   ├── AttemptTooSoon
+    │   └── NothingOpens
+    ├── LimitError                   a limit that the user set
+    │   ├── VaultQuotaReached
+    │   ├── ExclusionInvalid
+    │   ├── ExclusionUnknown
+    │   ├── ExclusionsDamaged
+    │   └── Paused
     ├── AdapterOfAnotherBase
     ├── NightError                   a night that cannot go on
     │   ├── BaseExchanged
-    │   └── CandidateBroken
+    │   ├── CandidateBroken
+    │   └── NightForgotten
     └── EngineError                  the child process with the model
         ├── UnknownBase
         ├── BaseUnusable
         ├── EngineDied
         │   └── EngineFlooded
-        └── EngineFailed
+        ├── EngineFailed
+        └── AdapterTakenAway
 
 Facts in braces are numbers and fixed words of ours, and in `ConfigError` keys of the user's own
 configuration; never collected text, and no path of a source.
@@ -141,6 +154,59 @@ class UnsupportedKind(SourceError):
     """Sources of this kind are not known; known are: {}."""
 
 
+# --------------------------------------------------------------------------- locked
+
+
+class LockError(DaemonError):
+    """The vault stays locked."""
+
+
+class VaultIsLocked(LockError):
+    """The vault is locked; open it with `nightloom unlock`."""
+
+
+class TooManyAttempts(LockError):
+    """Others are trying to open the vault right now; try again when they are done."""
+
+
+class AttemptTooSoon(LockError):
+    """After {} wrong attempts in a row the next one has to wait; try again in {} s."""
+
+
+class NothingOpens(LockError):
+    """{}"""
+
+
+# --------------------------------------------------------------------------- limits
+
+
+class LimitError(DaemonError):
+    """A limit stands in the way."""
+
+
+class VaultQuotaReached(LimitError):
+    """The vault has reached its bound of {} GB, so nothing more is collected; raise `vault_gb`
+    under [collect] in config.toml and start the service again, or keep less with
+    `nightloom privacy retention` or `nightloom privacy exclude add`."""
+
+
+class ExclusionInvalid(LimitError):
+    """This cannot be a glob: {}; see `nightloom privacy exclude add --help`."""
+
+
+class ExclusionUnknown(LimitError):
+    """There is no such exclusion; `nightloom privacy exclude list` shows those there are."""
+
+
+class ExclusionsDamaged(LimitError):
+    """The list of exclusions is damaged, so nothing is collected until it is written anew with
+    `nightloom privacy exclude add`."""
+
+
+class Paused(LimitError):
+    """nightloom is paused{}; `nightloom resume` ends that."""
+
+
 # --------------------------------------------------------------------------- adapters
 
 
@@ -169,6 +235,14 @@ class CandidateBroken(NightError):
     stays."""
 
 
+class NightForgotten(NightError):
+    """Something that this night worked with was forgotten meanwhile; a new night begins without
+    it."""
+
+    def __init__(self) -> None:
+        super().__init__(" ".join(inspect.cleandoc(type(self).__doc__ or "").split()))
+
+
 # --------------------------------------------------------------------------- engine
 
 
@@ -192,6 +266,11 @@ class EngineDied(EngineError):
 class EngineFlooded(EngineDied):
     """The engine sent more than it was asked for, so it was ended; the next request starts it
     again."""
+
+
+class AdapterTakenAway(EngineError):
+    """The adapter that answered was withdrawn, because something that it had learned was
+    forgotten."""
 
 
 class EngineFailed(EngineError):

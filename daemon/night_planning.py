@@ -3,7 +3,8 @@
 Nothing stays unlearned: what is held out tonight is trained on in the next night that passes and
 has new documents enough to judge it. Only first versions are held out, since an earlier version
 may already have been learned; where too few are new (somebody edits old files), the last night's
-judges judge again.
+judges judge again. New text that is more than a night can read waits for the next ones, the oldest
+first: so an old vault, or much that was forgotten around, is learned over several nights.
 """
 
 import random
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from storage.records import DocumentState
 
 CHARACTERS_PER_TOKEN = 4.0  # of English in a BPE of 32k; an estimate for what is missing
+WITH_OLDER_TEXT = 1.5  # tokens that a night reads for each of new text: replay, general text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +40,7 @@ class PlanPolicy:
     stable_least: int = 2
     stable_most: int = 48
     replay_most: int = 2000  # documents offered for replay; the trainer takes what its share needs
+    train_most_characters: int | None = None  # of new text; the rest waits for other nights
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +114,12 @@ def plan_night(
     set_aside = {d.document_id for d in (*held_out, *newly_stable)}
     learned = [d for d in documents if d.state is DocumentState.LEARNED]
     return NightPlan(
-        train=_ids(d for d in (*new, *judged_before) if d.document_id not in set_aside),
+        train=_ids(
+            _within(
+                [d for d in (*new, *judged_before) if d.document_id not in set_aside],
+                policy.train_most_characters,
+            )
+        ),
         replay=_ids(_draw(learned, min(policy.replay_most, len(learned)), rng)),
         held_out=_ids(held_out),
         stable=_ids((*stable, *newly_stable)),
@@ -138,6 +146,27 @@ def states_after(plan: NightPlan) -> dict[int, DocumentState]:
     changes |= dict.fromkeys(plan.held_out, DocumentState.HELD_OUT)
     changes |= dict.fromkeys(plan.newly_stable, DocumentState.STABLE)
     return changes
+
+
+def characters_of_a_night(
+    tokens_per_second: float | None, *, seconds: float, passes: int
+) -> int | None:
+    """New text that a night can read as often as it shall, roughly; None where no rate is known."""
+    if not tokens_per_second:
+        return None
+    return round(tokens_per_second * seconds / (passes * WITH_OLDER_TEXT) * CHARACTERS_PER_TOKEN)
+
+
+def _within(documents: Sequence[Waiting], most_characters: int | None) -> list[Waiting]:
+    """The first so many, and one at least."""
+    taken: list[Waiting] = []
+    characters = 0
+    for document in documents:
+        characters += document.characters
+        if most_characters is not None and taken and characters > most_characters:
+            break
+        taken.append(document)
+    return taken
 
 
 def _clamp(count: int, share: float, least: int, most: int) -> int:

@@ -34,6 +34,16 @@ class NightRunner:
     def runs(self) -> bool:
         return self._task is not None and not self._task.done()
 
+    async def idle(self) -> None:
+        """Returns when no night runs."""
+        while self._task is not None and not self._task.done():
+            await asyncio.wait({self._task})
+
+    @property
+    def most_seconds(self) -> float:
+        """How long a night may take."""
+        return self._shift.most_seconds
+
     async def watch(self) -> AsyncGenerator[Json, None]:
         """Start a night unless one runs; yields its progress and last its log entry."""
         lines: asyncio.Queue[Json | None] = asyncio.Queue()
@@ -55,6 +65,15 @@ class NightRunner:
             return False
         assert self._task is not None
         await self._shift.stop()
+        await asyncio.wait({self._task})
+        return True
+
+    async def give_up(self) -> bool:
+        """End the night at once, without a checkpoint; whether one ran."""
+        if not self.runs:
+            return False
+        assert self._task is not None
+        self._shift.give_up()
         await asyncio.wait({self._task})
         return True
 

@@ -12,7 +12,7 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from daemon import night_record
@@ -20,16 +20,30 @@ from daemon.candidate_check import Expected, check_candidate
 from daemon.chosen_base import answering
 from daemon.engine_at_work import EngineAtWork, Stopped
 from daemon.engine_handle import EngineHandle, adapter_name
-from daemon.errors import BaseExchanged, EngineDied, EngineError, EngineFailed, NightError
+from daemon.errors import (
+    BaseExchanged,
+    EngineDied,
+    EngineError,
+    EngineFailed,
+    NightError,
+    NightForgotten,
+)
+from daemon.forgetting_nights import void
 from daemon.night_evidence import evidence_from
 from daemon.night_memory import NightMemory
-from daemon.night_planning import NightPlan, PlanPolicy, TooLittle, plan_night
+from daemon.night_planning import (
+    NightPlan,
+    PlanPolicy,
+    TooLittle,
+    characters_of_a_night,
+    plan_night,
+)
 from daemon.night_record import NightState, Record
 from daemon.night_vault import NightVault, Samples
 from daemon.running_night import Progress, RunningNight
-from daemon.vault_door import VaultDoor
+from daemon.vault_door import Door
 from ipc.link import Message
-from storage.errors import FileDamaged, StorageError
+from storage.errors import FileDamaged, StorageError, StorageFull
 from storage.records import CandidateAdapter, Passed, PublishedAdapter, Refused
 from trainer.base_format import BaseFacts
 from trainer.errors import BudgetTooSmall, PlanError, RankTooLarge
@@ -45,6 +59,7 @@ PLAN_REASONS: dict[type[PlanError], str] = {
 CHECKPOINT_SECONDS = 15.0  # for the last one, when the night shall stop; then the one before counts
 # As trainer/base_samples.py has them; the service does not import what needs numpy.
 SAMPLE_COUNT, SAMPLE_TOKENS, SAMPLE_SEED = 96, 512, 20140531
+PASSES = 4  # of a preset, as trainer/recipe.py has them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +71,7 @@ class NightOptions:
     gate: GatePolicy
     max_seconds: float
     checkpoint_seconds: float
+    adapters_bytes: int | None = None  # then the oldest lose their weights
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +105,7 @@ class NightShift:
     def __init__(
         self,
         *,
-        vault: VaultDoor,
+        vault: Door,
         engine: EngineHandle,
         base: Callable[[], BaseFacts],
         memory: NightMemory,
@@ -109,6 +125,15 @@ class NightShift:
         """Ask the running night to save a checkpoint and end; it can be taken up again."""
         await self._work.stop()
 
+    def give_up(self) -> None:
+        """As `stop`, but at once: what was done since the last checkpoint is lost."""
+        self._work.give_up()
+
+    @property
+    def most_seconds(self) -> float:
+        """How long a night may take."""
+        return self._options.max_seconds
+
     async def run(self, progress: Progress) -> Record:
         """Run a night, or go on with the one that was not finished.
 
@@ -120,8 +145,13 @@ class NightShift:
             return await self._run(night)
         except Stopped:
             return await self._yield(night)
+        except NightForgotten:
+            return self._void(night)
         except PlanError as error:
             return night.waits(PLAN_REASONS.get(type(error), "plan"), str(error))
+        except StorageFull as error:
+            log.error("the night waits: the disk is full")
+            return self._wait_for_room(night, str(error))
         except (EngineError, NightError, StorageError) as error:
             log.error("the night failed: %s", type(error).__name__)
             return await self._fail(night, str(error))
@@ -184,15 +214,25 @@ class NightShift:
                 night.takes_up(old)
                 return kept
             await self._vault.save(night_record.abandoned(old))
+        if old is not None:  # also of one that ended while the disk was full
             await self._vault.drop_checkpoint(old["id"])
         seed = int(self._clock()) & 0x7FFFFFFF
-        plan = plan_night(await self._vault.waiting(), self._options.plan, seed=seed)
+        policy = replace(self._options.plan, train_most_characters=self._fits(old))
+        plan = plan_night(await self._vault.waiting(), policy, seed=seed)
         night.record = night_record.begin(
             started_at=self._clock(), base=base.identity, parent=parent_sha
         )
         if isinstance(plan, NightPlan):
             night.record = night_record.with_plan(night.record, plan, self._options.recipe)
         return plan
+
+    def _fits(self, last: Record | None) -> int | None:
+        """Characters that this night can read, at the rate of the one before."""
+        return characters_of_a_night(
+            last["tokens_per_second"] if last else None,
+            seconds=self._options.max_seconds,
+            passes=int(self._options.recipe.get("passes", PASSES)),
+        )
 
     async def _fit_into_memory(self, night: RunningNight, base: BaseFacts) -> dict[str, Any]:
         """The recipe with rows, and recomputed blocks, as memory allows them tonight.
@@ -263,13 +303,20 @@ class NightShift:
                 elif event == "shrunk":
                     night.record["kept_share"] = float(message.header["share"])
                 elif event == "checkpoint":
-                    await self._vault.save_checkpoint(night.id, bytes(message.body))
-                    await self._save(night)
+                    await self._keep_checkpoint(night, bytes(message.body))
                 elif event == "done":
                     if message.header["stopped"]:
                         raise Stopped
                     return await self._candidate(message, tonight)
         raise EngineDied()
+
+    async def _keep_checkpoint(self, night: RunningNight, data: bytes) -> None:
+        """One that has no room is left out: the one before it stays, and the night goes on."""
+        try:
+            await self._vault.save_checkpoint(night.id, data)
+            await self._save(night)
+        except StorageFull:
+            log.warning("a checkpoint has no room on the disk; the night goes on without it")
 
     async def _candidate(self, message: Message, tonight: Tonight) -> CandidateAdapter:
         """The bytes that came back, checked."""
@@ -320,7 +367,16 @@ class NightShift:
         await self._vault.publish(passed, candidate, tonight.plan, done, trained_at=self._clock())
         night.record = done  # no word of it before the deed is done
         await self._vault.drop_checkpoint(night.id)
+        await self._make_room()
         return night.record
+
+    async def _make_room(self) -> None:
+        """Adapters within their bounds; what goes wrong here is no failure of the night."""
+        try:
+            for digest in await self._vault.keep_within(self._options.adapters_bytes):
+                await self._engine.drop_adapter(digest)
+        except StorageError as error:
+            log.error("old adapters could not be cleared: %s", type(error).__name__)
 
     async def _refuse(self, night: RunningNight, refused: Refused) -> Record:
         night.end(NightState.REFUSED, "refused", refused.reason, refused.sentence)
@@ -334,13 +390,27 @@ class NightShift:
         if night_record.planned(night.record) is None:
             return {**night.record, "state": NightState.WAITING.value}
         night.move(NightState.YIELDING)
-        await self._save(night)
+        try:
+            await self._save(night)
+        except NightForgotten:
+            return self._void(night)
         return night.record
+
+    def _void(self, night: RunningNight) -> Record:
+        """What the night worked with is forgotten, and the ledger says so already."""
+        night.record = void(night.timed())
+        return night.record
+
+    def _wait_for_room(self, night: RunningNight, sentence: str) -> Record:
+        """The ledger and the checkpoint stay as they are, so that it is taken up again."""
+        if NightState(night.record["state"]) in night_record.ENDED:
+            return night.record  # only what it leaves behind could not be cleared
+        return night.waits("disk_full", f"{sentence} The night goes on from its last checkpoint.")
 
     async def _fail(self, night: RunningNight, sentence: str) -> Record:
         if NightState(night.record["state"]) not in night_record.ENDED:
             night.end(NightState.FAILED, None, "failed", sentence)
-            with contextlib.suppress(StorageError):
+            with contextlib.suppress(StorageError, NightForgotten):
                 await self._save(night)
                 await self._vault.drop_checkpoint(night.id)  # nothing takes it up again
         return night.record

@@ -3,16 +3,20 @@
 Decides nothing. A document that does not open is named by its number and left out.
 """
 
+import contextlib
 import functools
 import logging
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
+from daemon.auditing.history import NIGHT, PUBLISHED
 from daemon.engine_process import Attachment, body_json
+from daemon.errors import NightForgotten
+from daemon.forgetting_nights import NightRecords, checkpoint_name, is_void
 from daemon.night_planning import NightPlan, Waiting, states_after
 from daemon.night_record import Record
-from daemon.vault_door import VaultDoor
-from storage.errors import FileDamaged, StorageError
+from daemon.vault_door import Door
+from storage.errors import FileDamaged, RowDamaged, StorageError
 from storage.records import (
     CandidateAdapter,
     DocumentState,
@@ -39,7 +43,7 @@ class Samples:
 class NightVault:
     """Reads and writes for nights, behind the vault's door."""
 
-    def __init__(self, door: VaultDoor) -> None:
+    def __init__(self, door: Door) -> None:
         self._door = door
 
     # ------------------------------------------------------------------- what there is
@@ -75,18 +79,25 @@ class NightVault:
         return nights[0] if nights else None
 
     async def save(self, record: Record) -> None:
-        """Keep the record; one without an `id` is given one."""
-        if "id" in record:
-            await self._door.call(lambda vault: vault.ledger.update_night(record["id"], record))
-        else:
-            record["id"] = await self._door.call(lambda vault: vault.ledger.begin_night(record))
+        """Keep the record; one without an `id` is given one.
+
+        Raises:
+            NightForgotten: something that it names was forgotten in the meantime.
+        """
+        record["id"] = await self._door.call(lambda vault: _save(vault, record))
 
     async def save_checkpoint(self, night_id: int, data: bytes) -> None:
-        name = _checkpoint_name(night_id)
-        await self._door.call(lambda vault: vault.checkpoints.write(name, [data]))
+        """Raises `NightForgotten` when something that is in it was forgotten in the meantime."""
+
+        def act(vault: Vault) -> None:
+            with vault.transaction():
+                _refuse_void(vault, {"id": night_id})
+                vault.checkpoints.write(checkpoint_name(night_id), [data])
+
+        await self._door.call(act)
 
     async def drop_checkpoint(self, night_id: int) -> None:
-        name = _checkpoint_name(night_id)
+        name = checkpoint_name(night_id)
         await self._door.call(lambda vault: vault.checkpoints.delete(name))
 
     async def publish(
@@ -98,16 +109,35 @@ class NightVault:
         *,
         trained_at: float,
     ) -> None:
-        """Adapter, states of the documents and the night's record move in one transaction."""
+        """Adapter, states of the documents and the night's record move in one transaction.
+
+        Raises:
+            NightForgotten: something that the candidate saw was forgotten in the meantime.
+        """
 
         def act(vault: Vault) -> None:
             with vault.transaction():
+                _refuse_void(vault, record)
                 vault.shelf.publish(passed, candidate, trained_at=trained_at)
                 present, changes = _present(vault), states_after(plan)
                 vault.documents.set_states({i: s for i, s in changes.items() if i in present})
-                vault.ledger.update_night(record["id"], record)
+                _save(vault, record)
+                vault.ledger.append_event(
+                    PUBLISHED,
+                    {
+                        "night": record["id"],
+                        "adapter": candidate.sha256[:12],
+                        "parent": candidate.parent and candidate.parent[:12],
+                        "documents": len(plan.train),
+                    },
+                )
+            vault.witness_now()  # outside of the folder too, where there is a keyring slot
 
         await self._door.call(act)
+
+    async def keep_within(self, adapters_bytes: int | None) -> tuple[str, ...]:
+        """Pin adapters, and clear the oldest beyond this; the digests of those that went."""
+        return await self._door.call(lambda vault: vault.adapter_quota.apply(adapters_bytes))
 
     # ------------------------------------------------------------------- for the engine
 
@@ -119,7 +149,7 @@ class NightVault:
             sha256 = parent.sha256
             weights = await self._door.call(lambda vault: vault.shelf.weights(sha256))
             yield Attachment(name="parent", body=weights)
-        name = _checkpoint_name(night_id)
+        name = checkpoint_name(night_id)
         checkpoint = await self._door.call(
             lambda vault: vault.checkpoints.read(name) if vault.checkpoints.exists(name) else None
         )
@@ -173,6 +203,23 @@ def waiting_documents(vault: Vault) -> list[Waiting]:
     ]
 
 
+def _save(vault: Vault, record: Record) -> int:
+    """The record, and an event where its state is another one; the night's number."""
+    with vault.transaction():
+        _refuse_void(vault, record)
+        number, before = record.get("id"), None
+        if number is None:
+            number = vault.ledger.begin_night(record)
+        else:
+            with contextlib.suppress(RowDamaged):  # it is written over
+                before = vault.ledger.night(number)["state"]
+            vault.ledger.update_night(number, record)
+        if record["state"] != before:
+            told = {"night": number, "state": record["state"], "reason": record.get("reason")}
+            vault.ledger.append_event(NIGHT, told)
+    return int(number)
+
+
 def _present(vault: Vault) -> frozenset[int]:
     return frozenset(
         head.document_id
@@ -210,5 +257,14 @@ def _samples_name(base: str) -> str:
     return f"samples-{base[:32]}"
 
 
-def _checkpoint_name(night_id: int) -> str:
-    return f"night-{night_id}"
+def _refuse_void(vault: Vault, record: Record) -> None:
+    """Raises `NightForgotten`: the ledger's word stands. A new night is looked at as it is."""
+    if "id" in record:
+        with contextlib.suppress(RowDamaged):
+            if is_void(vault.ledger.night(record["id"])):
+                raise NightForgotten
+        return
+    present = {head.document_id for head in vault.documents.heads()}
+    withdrawn = {one.sha256 for one in vault.shelf.kept() if one.withdrawn and one.sha256}
+    if NightRecords().voided(record, present, withdrawn) is not None:
+        raise NightForgotten

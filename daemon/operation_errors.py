@@ -3,9 +3,30 @@
 import contextlib
 from collections.abc import Iterator
 
-from daemon.errors import DaemonError, SourceError, SourceInsideSource, SourceIsVault
+from daemon.errors import (
+    AttemptTooSoon,
+    DaemonError,
+    ExclusionInvalid,
+    ExclusionUnknown,
+    LockError,
+    Paused,
+    SourceError,
+    SourceInsideSource,
+    SourceIsVault,
+    TooManyAttempts,
+)
 from ipc.errors import OperationError
-from storage.errors import NotKept, SourceExists, StorageError
+from storage.errors import (
+    AdapterInUse,
+    EmptyPassphrase,
+    KeeperUnavailable,
+    LastSlot,
+    NotKept,
+    SecretRefused,
+    SlotExists,
+    SourceExists,
+    StorageError,
+)
 
 
 @contextlib.contextmanager
@@ -13,6 +34,21 @@ def said() -> Iterator[None]:
     """Within this block, errors leave as `OperationError`."""
     try:
         yield
+    except LockError as error:
+        waits = isinstance(error, (TooManyAttempts, AttemptTooSoon))
+        raise OperationError("refused" if waits else "locked", str(error)) from error
+    except (SlotExists, LastSlot) as error:
+        raise OperationError("refused", str(error)) from error
+    except EmptyPassphrase as error:
+        raise OperationError("usage", str(error)) from error
+    except KeeperUnavailable as error:
+        raise OperationError("failed", str(error)) from error
+    except SecretRefused as error:
+        raise OperationError("locked", str(error)) from error
+    except (Paused, AdapterInUse) as error:
+        raise OperationError("refused", str(error)) from error
+    except (ExclusionInvalid, ExclusionUnknown) as error:
+        raise OperationError("usage", str(error)) from error
     except (SourceIsVault, SourceInsideSource) as error:
         raise OperationError("refused", str(error)) from error
     except (SourceError, SourceExists, NotKept) as error:

@@ -14,16 +14,24 @@ from typing import Any
 
 from daemon import bases as base_listing
 from daemon import night_record
+from daemon.audit_log import AuditLog
 from daemon.backup_operations import BackupOperations
 from daemon.bases import Bases
 from daemon.chosen_base import ChosenBase, answering
 from daemon.collecting.collector import Collector
+from daemon.collecting.putting import add_and_tell, remove_and_tell
+from daemon.disk_room import ADVICE as DISK_ADVICE
+from daemon.disk_room import FULL_BELOW_BYTES, read_room
 from daemon.engine_handle import EngineHandle
 from daemon.errors import (
     AdapterOfAnotherBase,
+    VaultIsLocked,
 )
 from daemon.forgetting_operations import ForgettingOperations
+from daemon.home import Home
+from daemon.host_checks import host_warnings
 from daemon.keys_operations import KeysOperations
+from daemon.limits import Limits
 from daemon.limits_operations import LimitsOperations
 from daemon.memory_reading import own_bytes
 from daemon.night_planning import PlanPolicy, TooLittle, about_tokens, plan_night
@@ -33,11 +41,16 @@ from daemon.night_vault import waiting_documents
 from daemon.operation_errors import said
 from daemon.seeing_operations import SeeingOperations
 from daemon.vault_door import VaultDoor
+from daemon.vault_lock import VaultLock
 from storage.errors import AdapterDamaged, NothingToRollBack
+from storage.locked_memory import LockedMemory
 from storage.records import DocumentState, PublishedAdapter, SourceSettings, StoredDocument
 from storage.vault import Vault
 
 Json = dict[str, Any]
+
+LOCKED = "locked"  # the state of a service whose vault is
+HELD = ("adapter", "adapter_of_another_base", "documents", "pending_documents", "last_night")
 
 
 class Operations:
@@ -47,59 +60,103 @@ class Operations:
         self,
         *,
         vault: VaultDoor,
+        lock: VaultLock,
+        memory: LockedMemory,
         engine: EngineHandle,
         collector: Collector,
         nights: NightRunner,
         bases: Bases,
         base: ChosenBase,
         plan: PlanPolicy,
+        limits: Limits,
+        account: AuditLog,
+        home: Home,
         shut_down: Callable[[], None],
     ) -> None:
         self._vault = vault
+        self._lock = lock
         self._engine = engine
         self._collector = collector
         self._nights = nights
         self._bases = bases
         self._base = base
         self._plan = plan
+        self._home = home
         self._shut_down = shut_down
-        self.keys = KeysOperations()
-        self.forgetting = ForgettingOperations()
-        self.seeing = SeeingOperations()
-        self.limits = LimitsOperations()
-        self.backup = BackupOperations()
+        self.keys = KeysOperations(lock=lock, vault=vault, process=memory)
+        self.forgetting = ForgettingOperations(
+            vault=vault, engine=engine, nights=nights, collector=collector
+        )
+        self.seeing = SeeingOperations(
+            vault=vault, account=account, confirm=lock.confirm, home=home
+        )
+        self.limits = LimitsOperations(
+            vault=vault, collector=collector, engine=engine, limits=limits
+        )
+        self.backup = BackupOperations(vault)
 
     # ------------------------------------------------------------------- state
 
     async def status(self) -> Json:
         with said():
-            counts = await self._vault.call(lambda vault: vault.documents.counts())
-            current = await self._vault.call(lambda vault: vault.shelf.current())
-            base = await asyncio.to_thread(self._base.identity)
-            last = await self._vault.call(lambda vault: vault.ledger.nights(1))
-        answers = answering(current, base)
-        live = {state: n for state, n in counts.items() if state is not DocumentState.SUPERSEDED}
+            try:
+                held = await self._held()
+            except VaultIsLocked:
+                held = dict.fromkeys(HELD)
+        room = await asyncio.to_thread(read_room, self._home.vault)
         return {
-            "state": self._nights.state.value,
+            "state": self._nights.state.value if self._vault.is_open else LOCKED,
+            **held,
+            **await self.limits.facts(),
+            "locked": None if self._vault.is_open else self.keys.why_locked(),
+            "keys_out_of_swap": await self.keys.out_of_swap(),
             "base": self._base.name,
-            "adapter": answers.sha256[:12] if answers else None,
-            "adapter_of_another_base": current.sha256[:12] if current and not answers else None,
-            "documents": sum(live.values()),
-            "pending_documents": live[DocumentState.NEW],
             "engine": self._engine.state.value,
             "resident_bytes": own_bytes() + self._engine.resident_bytes(),
             "service_bytes": own_bytes(),
             "engine_bytes": self._engine.resident_bytes(),
             "network_denied": self._engine.base.network_denied if self._engine.base else None,
+            **room.shown(),
+            "warnings": [
+                *room.warnings(),
+                *await asyncio.to_thread(host_warnings, self._home),
+            ],
+        }
+
+    async def _held(self) -> Json:
+        """What `status` has to open the vault for; its names are `HELD`."""
+        counts = await self._vault.call(lambda vault: vault.documents.counts())
+        current = await self._vault.call(lambda vault: vault.shelf.current())
+        base = await asyncio.to_thread(self._base.identity)
+        last = await self._vault.call(lambda vault: vault.ledger.nights(1))
+        answers = answering(current, base)
+        live = {state: n for state, n in counts.items() if state is not DocumentState.SUPERSEDED}
+        return {
+            "adapter": answers.sha256[:12] if answers else None,
+            "adapter_of_another_base": current.sha256[:12] if current and not answers else None,
+            "documents": sum(live.values()),
+            "pending_documents": live[DocumentState.NEW],
             "last_night": night_record.shown(last[0]) if last else None,
         }
 
     async def why(self) -> Json:
         """The conditions that there are: whether a night that is asked for now could work."""
+        if not self._vault.is_open:
+            locked = _condition("vault", False, LOCKED, "open", str(VaultIsLocked()))
+            return {"would_work": False, "conditions": [locked]}
         preview = await self.preview()
         problem = await asyncio.to_thread(self._base.problem)
+        room = await asyncio.to_thread(read_room, self._home.vault)
         conditions = [
             _condition("vault", True, "open", "open", None),
+            self.limits.condition(),
+            _condition(
+                "disk",
+                not room.is_full,
+                "unknown" if room.free_bytes is None else f"{room.free_bytes >> 20} MiB free",
+                f"{FULL_BELOW_BYTES >> 20} MiB",
+                DISK_ADVICE if room.is_full else None,
+            ),
             _condition("base", problem is None, self._base.name, "readable", problem),
             _condition(
                 "new text",
@@ -136,7 +193,7 @@ class Operations:
         )
         with said():
             placed = await self._collector.place(settings)
-            await self._vault.call(lambda vault: vault.sources.add(placed))
+            await self._vault.call(lambda vault: add_and_tell(vault, placed))
             self._collector.add(placed)
         return self._source(placed, 0)
 
@@ -144,13 +201,18 @@ class Operations:
         """Nothing more is collected from it; what was collected stays."""
         with said():
             kept = (await self._vault.call(lambda v: v.documents.counts_by_source())).get(name, 0)
-            await self._vault.call(lambda vault: vault.sources.remove(name))
+            await self._vault.call(lambda vault: remove_and_tell(vault, name))
             await self._collector.remove(name)
         return {"name": name, "kept_documents": kept}
 
     async def rescan(self) -> Json:
         with said():
-            return asdict(await self._collector.rescan())
+            self._vault.check()
+            try:
+                return asdict(await self._collector.rescan())
+            except asyncio.CancelledError:
+                self._vault.check()  # it was locked meanwhile, which ends scans
+                raise
 
     async def preview(self) -> Json:
         """What tonight would train on, by source and by document; never the text itself."""
@@ -194,6 +256,7 @@ class Operations:
             "path": settings.path,
             "include": list(settings.include),
             "exclude": list(settings.exclude),
+            "retention_days": settings.retention_days,
             "state": report.state.value,
             "documents": documents,
             "last_scan_at": report.last_scan_at,
@@ -205,6 +268,9 @@ class Operations:
 
     async def run_night(self) -> AsyncGenerator[Json, None]:
         """Progress of the night that runs, or of a new one; closing this leaves it running."""
+        with said():
+            self._vault.check()
+        self.limits.check_not_paused()
         async with contextlib.aclosing(self._nights.watch()) as watch:
             async for line in watch:
                 yield line
@@ -271,6 +337,7 @@ def _adapter(adapter: PublishedAdapter, base: str | None) -> Json:
         "trained_at": adapter.trained_at,
         "status": adapter.status.value,
         "documents": len(adapter.seen_items),
+        "pinned": adapter.pinned,
     }
 
 

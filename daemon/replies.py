@@ -8,7 +8,7 @@ import asyncio
 import json
 from collections import deque
 
-from daemon.errors import EngineDied, EngineFlooded
+from daemon.errors import AdapterTakenAway, EngineDied, EngineFlooded
 from ipc.frames import MESSAGE_LIMIT_BYTES, Message
 
 # An answer of 131,072 tokens, a message each, that a client has not begun to read takes 100 MB.
@@ -30,10 +30,12 @@ class Replies:
         self._waiting: deque[tuple[Message, int]] = deque()
         self._waiting_bytes = 0
         self._changed = asyncio.Event()
-        self._end: type[EngineDied] | None = None
+        self._end: type[EngineDied | AdapterTakenAway] | None = None
 
     def put(self, message: Message) -> None:
-        """Raises `EngineFlooded` when more waits then than may."""
+        """Raises `EngineFlooded` when more waits then than may. After the end nothing is taken."""
+        if self._end is not None:
+            return
         cost = cost_bytes(message)
         if self._waiting_bytes + cost > self._limit_bytes:
             raise EngineFlooded
@@ -41,16 +43,18 @@ class Replies:
         self._waiting_bytes += cost
         self._changed.set()
 
-    def end(self, reason: type[EngineDied]) -> None:
-        """Nothing more comes; of a flood, nothing that waits is worth reading either."""
-        self._end = reason
-        if reason is EngineFlooded:
+    def end(self, reason: type[EngineDied | AdapterTakenAway]) -> None:
+        """Nothing more comes; of a flood, nothing that waits is worth reading either, and what a
+        withdrawn adapter said is not to be read. The first reason stays.
+        """
+        self._end = self._end or reason
+        if reason in (EngineFlooded, AdapterTakenAway):
             self._waiting.clear()
             self._waiting_bytes = 0
         self._changed.set()
 
     async def get(self) -> Message:
-        """The next message; waits for it. Raises `EngineDied` after the last one."""
+        """The next message; waits for it. Raises the reason of the end after the last one."""
         while not self._waiting:
             if self._end is not None:
                 raise self._end

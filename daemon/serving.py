@@ -14,9 +14,24 @@ from typing import Any
 from daemon.chosen_base import ChosenBase
 from daemon.engine_handle import EngineHandle, adapter_name
 from daemon.engine_process import body_json
-from daemon.errors import AdapterOfAnotherBase, EngineDied, EngineError, EngineFailed
+from daemon.errors import (
+    AdapterOfAnotherBase,
+    AdapterTakenAway,
+    EngineDied,
+    EngineError,
+    EngineFailed,
+    VaultIsLocked,
+)
 from daemon.vault_door import VaultDoor
-from ipc.errors import BadRequest, EngineUnavailable, PromptTooLong, QueueFull, UnknownModel
+from ipc.errors import (
+    AdapterWithdrawn,
+    BadRequest,
+    EngineUnavailable,
+    PromptTooLong,
+    QueueFull,
+    UnknownModel,
+    VaultLocked,
+)
 from ipc.inference import (
     Finished,
     GenerationEvent,
@@ -26,6 +41,7 @@ from ipc.inference import (
     TextPiece,
 )
 from ipc.link import Message
+from storage import errors as storage
 from storage.errors import StorageError
 from storage.records import AdapterStatus, PublishedAdapter
 
@@ -94,7 +110,10 @@ class Serving:
     async def models(self) -> list[ModelInfo]:
         """`personal`, `base`, and every adapter of this base; does not start the engine."""
         identity = await asyncio.to_thread(self._base.identity)
-        shelf = await self._vault.call(lambda vault: vault.shelf.list())
+        try:
+            shelf = await self._vault.call(lambda vault: vault.shelf.list())
+        except VaultIsLocked:
+            raise VaultLocked from None
         shelf = [adapter for adapter in shelf if adapter.base == identity]
         current = next((a for a in shelf if a.status is AdapterStatus.CURRENT), None)
         rows = [_info("personal", current, self._started_at), _info("base", None, self._started_at)]
@@ -122,8 +141,14 @@ class Serving:
                     yield _event(message, pinned)
         except EngineFailed as error:
             raise _for_client(error) from None
+        except VaultIsLocked:
+            raise VaultLocked from None
         except EngineDied:
+            if not self._vault.is_open:  # which is why the engine went
+                raise VaultLocked from None
             raise EngineUnavailable from None
+        except (AdapterTakenAway, storage.AdapterWithdrawn):
+            raise AdapterWithdrawn from None
         except (EngineError, StorageError) as error:
             raise EngineUnavailable(str(error)) from None
         finally:

@@ -13,12 +13,14 @@ from aiohttp.typedefs import Handler
 
 from ipc.admin_bodies import answering, object_body, optional_text, text, texts
 from ipc.administration import AdminBackend
+from ipc.asking import Account, operations_told
 from ipc.backup_api import backup_routes
 from ipc.errors import OperationCode, OperationError
-from ipc.exchange import EventStream, encode, json_answer, log_failure
+from ipc.exchange import EventStream, json_answer
 from ipc.forgetting_api import forgetting_routes
 from ipc.keys_api import keys_routes
 from ipc.limits_api import limits_routes
+from ipc.line_stream import as_operation_error, error_object, line
 from ipc.seeing_api import seeing_routes
 
 Json = dict[str, Any]
@@ -35,10 +37,14 @@ STATUS_OF: dict[OperationCode, int] = {
 
 
 def admin_app(
-    backend: AdminBackend, *, body_limit_bytes: int = BODY_LIMIT_BYTES
+    backend: AdminBackend,
+    *,
+    body_limit_bytes: int = BODY_LIMIT_BYTES,
+    account: Account | None = None,
 ) -> web.Application:
     api = AdminApi(backend)
-    app = web.Application(client_max_size=body_limit_bytes, middlewares=[answer_errors])
+    told = [] if account is None else [operations_told(account)]
+    app = web.Application(client_max_size=body_limit_bytes, middlewares=[*told, answer_errors])
     for path, read in {
         "/status": backend.status,
         "/why": backend.why,
@@ -129,10 +135,6 @@ async def write_lines(stream: EventStream, first: Json, others: AsyncGenerator[J
         await stream.write(line(entry))
 
 
-def line(entry: Any) -> bytes:
-    return encode(entry) + b"\n"
-
-
 # --------------------------------------------------------------------------- errors
 
 
@@ -144,16 +146,3 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
         refusal = as_operation_error(error)
         status = error.status if isinstance(error, web.HTTPException) else STATUS_OF[refusal.code]
         return json_answer(error_object(refusal), status=status)
-
-
-def as_operation_error(error: Exception) -> OperationError:
-    if isinstance(error, OperationError):
-        return error
-    if isinstance(error, web.HTTPException):
-        return OperationError("usage", f"admin.sock refused the request: {error.reason}.")
-    log_failure("an operation", error)
-    return OperationError("failed", "nightloom failed at this; its log says where.")
-
-
-def error_object(error: OperationError) -> Json:
-    return {"error": {"message": error.sentence, "code": error.code}}

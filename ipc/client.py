@@ -12,6 +12,7 @@ from urllib.parse import quote
 from ipc.backup_client import BackupClient
 from ipc.client_calls import QUICK_SECONDS, Client, Json, error_in, exchange, lines, parsed
 from ipc.errors import (
+    AdapterWithdrawn,
     AnswerCutShort,
     EngineUnavailable,
     IpcError,
@@ -182,5 +183,6 @@ REQUEST_ERRORS: dict[Any, Callable[[str], RequestError]] = {
     "model_not_found": UnknownModel,
     "queue_full": QueueFull,
     "engine_unavailable": EngineUnavailable,
+    "adapter_withdrawn": AdapterWithdrawn,
     "vault_locked": VaultLocked,
 }

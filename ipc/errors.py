@@ -17,6 +17,7 @@
     │   ├── UnknownModel             404 model_not_found
     │   ├── QueueFull                429 with Retry-After
     │   ├── EngineUnavailable        503
+    │   ├── AdapterWithdrawn         503, adapter_withdrawn
     │   └── VaultLocked              503
     ├── OperationError               what a client of admin.sock is answered
     ├── NotRunning                   the client found nobody listening
@@ -193,8 +194,21 @@ class EngineUnavailable(RequestError):
         )
 
 
+class AdapterWithdrawn(RequestError):
+    """The adapter that answered was withdrawn, because something that it had learned was
+    forgotten; ask again."""
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(
+            message or " ".join(sentence(type(self)).split()),
+            status=503,
+            type="server_error",
+            code="adapter_withdrawn",
+        )
+
+
 class VaultLocked(RequestError):
-    """The vault is locked; start the service again with its passphrase."""
+    """The vault is locked; open it with `nightloom unlock`."""
 
     def __init__(self, message: str | None = None) -> None:
         super().__init__(

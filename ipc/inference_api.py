@@ -13,6 +13,7 @@ from typing import Any
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from ipc.asking import Account, generations_told, note_model, note_tokens
 from ipc.errors import BadRequest, EngineUnavailable, QueueFull, RequestError, UnknownModel
 from ipc.exchange import EventStream, encode, heartbeat, json_answer, json_body, log_failure
 from ipc.inference import (
@@ -49,9 +50,11 @@ def inference_app(
     *,
     body_limit_bytes: int = BODY_LIMIT_BYTES,
     ping_seconds: float = PING_SECONDS,
+    account: Account | None = None,
 ) -> web.Application:
     api = InferenceApi(backend, ping_seconds=ping_seconds)
-    app = web.Application(client_max_size=body_limit_bytes, middlewares=[answer_errors])
+    told = [] if account is None else [generations_told(account)]
+    app = web.Application(client_max_size=body_limit_bytes, middlewares=[*told, answer_errors])
     app.router.add_get("/health", api.health)
     app.router.add_get("/v1/models", api.models)
     app.router.add_get("/v1/models/{model}", api.model)
@@ -94,7 +97,8 @@ class InferenceApi:
     ) -> web.StreamResponse:
         body = await object_body(request)
         form = answer_form(body)
-        generation = self._backend.generate(read(body, train_allowed=train_allowed(request)))
+        asked = read(body, train_allowed=train_allowed(request))
+        generation = noted(self._backend.generate(asked), request)
         if form.stream:
             return await self._answer_in_pieces(request, generation, shapes, form)
         return await self._answer_whole(generation, shapes)
@@ -145,6 +149,27 @@ class InferenceApi:
             except ConnectionError:
                 pass  # the client is gone, and with it whom to tell
         return stream.response
+
+
+async def noted(
+    events: AsyncGenerator[GenerationEvent, None], request: web.Request
+) -> AsyncGenerator[GenerationEvent, None]:
+    """The same events; the request is told what they cost. A piece counts as a token, until the
+    end says how many there were.
+    """
+    pieces = 0
+    async with aclosing(events):
+        async for event in events:
+            match event:
+                case Started():
+                    note_model(request, event.model)
+                    note_tokens(request, event.prompt_tokens)
+                case TextPiece():
+                    note_tokens(request, 1)
+                    pieces += 1
+                case Finished():
+                    note_tokens(request, event.completion_tokens - pieces)
+            yield event
 
 
 async def server_sent(

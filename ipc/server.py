@@ -9,6 +9,7 @@ from aiohttp import web
 from ipc.acceptor import Acceptor
 from ipc.admin_api import admin_app
 from ipc.administration import AdminBackend
+from ipc.asking import Account
 from ipc.exchange import http_log
 from ipc.inference import InferenceBackend
 from ipc.inference_api import inference_app
@@ -28,8 +29,19 @@ class Limits:
 class Servers:
     """Serves from `start` to `stop`. The sockets stay the caller's to close."""
 
-    def __init__(self, *, limits: Limits | None = None, allowed_uid: int | None = None) -> None:
-        """`allowed_uid`: whose connections are taken; the service's own user when not given."""
+    def __init__(
+        self,
+        *,
+        limits: Limits | None = None,
+        allowed_uid: int | None = None,
+        account: Account | None = None,
+    ) -> None:
+        """
+        Args:
+            allowed_uid: whose connections are taken; the service's own user when not given.
+            account: told of every request, with who asked.
+        """
+        self._account = account
         self._limits = limits or Limits()
         self._allowed_uid = os.geteuid() if allowed_uid is None else allowed_uid
         self._served: list[tuple[Acceptor, web.AppRunner]] = []
@@ -48,10 +60,12 @@ class Servers:
                 inference_backend,
                 body_limit_bytes=limits.body_bytes,
                 ping_seconds=limits.ping_seconds,
+                account=self._account,
             ),
         )
         await self._serve(
-            admin_socket, admin_app(admin_backend, body_limit_bytes=limits.body_bytes)
+            admin_socket,
+            admin_app(admin_backend, body_limit_bytes=limits.body_bytes, account=self._account),
         )
 
     async def stop(self) -> None:

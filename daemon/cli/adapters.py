@@ -63,6 +63,8 @@ def _adapters_text(answer: list[Json]) -> str:
 
 def _status(adapter: Json) -> str:
     status = text.value(adapter["status"])
+    if adapter.get("pinned") and status != "current":
+        status = f"{status}, pinned"
     return status if _can_answer(adapter) else f"{status}, of another base"
 
 

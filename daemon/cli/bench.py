@@ -4,12 +4,13 @@ What is measured runs in a child process (`bench_child.py`); nothing here loads 
 """
 
 import json
+import os
 from pathlib import Path
 
 import click
 
-from daemon.cli.bench_child import measured
-from daemon.cli.output import json_option, say
+from daemon.cli.bench_child import measured, measured_beside
+from daemon.cli.output import Json, json_option, say
 
 GEOMETRIES = ("tiny", "1b", "7b")
 
@@ -86,6 +87,26 @@ def decode(
     _run(["decode", "--geometry", geometry, *options], as_json)
 
 
+@bench.command()
+@click.option(
+    "--documents",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Keep N documents of 2 KiB; 20,000 otherwise.",
+)
+@rounds_option
+@json_option
+def vault(documents: int | None, rounds: int | None, as_json: bool) -> None:
+    """Keeping and reading documents against plain SQLite with the texts in clear.
+
+    In new files on the disk of your vault, which are removed; the vault is not touched.
+    """
+    from daemon.home import Home
+
+    folder = Home.from_environment(os.environ).vault
+    _show(measured_beside(folder, _words(documents=documents, rounds=rounds)), as_json)
+
+
 def _words(**options: object) -> list[str]:
     """Those options that were given, as words of a command line."""
     given = [(name, value) for name, value in options.items() if value is not None]
@@ -93,7 +114,10 @@ def _words(**options: object) -> list[str]:
 
 
 def _run(words: list[str], as_json: bool) -> None:
-    report = measured(words)
+    _show(measured(words), as_json)
+
+
+def _show(report: Json, as_json: bool) -> None:
     if as_json:
         say(json.dumps(report, ensure_ascii=False, indent=2))
         return

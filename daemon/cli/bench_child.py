@@ -1,21 +1,45 @@
 """The child process that measures: torch stays in it, and it ends with the command that asked.
 
-It runs with the engine's own settings, so that it is as fast as the engine.
+It runs with the engine's own settings, so that it is as fast as the engine. The vault is measured
+in a child as well, whose memory is its own.
 """
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import daemon
 from daemon.cli.output import Json
 
-COMMAND = (sys.executable, "-P", "-W", "ignore", "-m", "trainer.bench")
+_PYTHON = (sys.executable, "-P", "-W", "ignore", "-m")
+COMMAND = (*_PYTHON, "trainer.bench")
+VAULT_COMMAND = (*_PYTHON, "storage.bench")
 
 
-def measured(words: list[str]) -> Json:
+def measured_beside(vault: Path, words: list[str]) -> Json:
+    """As `measured`, of a vault in a new folder on the disk of this one, which is gone afterwards.
+
+    Nothing is made where there was no folder: the nearest that is there takes it.
+    """
+    from daemon.cli.demo_interrupts import Interrupts
+
+    near = next(folder for folder in (vault, *vault.parents) if folder.is_dir())
+    with Interrupts() as interrupts:
+        with interrupts.held():
+            folder = Path(tempfile.mkdtemp(prefix=".nightloom-bench-", dir=near.parent))
+        try:
+            return measured([str(folder), *words], VAULT_COMMAND)
+        finally:
+            interrupts.ignore_more()
+            shutil.rmtree(folder)
+
+
+def measured(words: list[str], command: Sequence[str] | None = None) -> Json:
     """What the child found, asked with these words.
 
     Raises:
@@ -31,7 +55,7 @@ def measured(words: list[str]) -> Json:
     with (
         Interrupts() as interrupts,
         subprocess.Popen(
-            [*COMMAND, *words, "--end-with", str(os.getpid())],
+            [*(command or COMMAND), *words, "--end-with", str(os.getpid())],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             env=environment,

@@ -10,6 +10,10 @@ from daemon.cli import text
 from daemon.cli.output import Json
 
 Cell = Callable[[Json], str]
+_VERSIONS = (
+    "torch", "transformers", "peft", "bitsandbytes", "llama-cpp-python",
+    "sqlite", "openssl", "cryptography", "python",
+)  # fmt: skip
 
 
 def table(report: Json) -> Table:
@@ -17,12 +21,13 @@ def table(report: Json) -> Table:
     rows = report["rows"]
     cells: dict[str, Cell] = {
         "ours": lambda row: amount(row["ours"], row["unit"]),
+        "best": lambda row: amount(row.get("best"), row["unit"]),
         "stock": lambda row: amount(row["stock"], row["unit"]),
         "better": lambda row: text.NOTHING if row["ratio"] is None else f"{row['ratio']:.2f} x",
         "of limit": lambda row: text.percent(row["share_of_limit"]),
-        "a night": lambda row: millions(row["tokens_per_night"]),
-        "memory": lambda row: text.size(row["peak_bytes"]),
-        "stock's": lambda row: text.size(row["stock_peak_bytes"]),
+        "a night": lambda row: millions(row.get("tokens_per_night")),
+        "memory": lambda row: text.size(row.get("peak_bytes")),
+        "stock's": lambda row: text.size(row.get("stock_peak_bytes")),
     }
     kept = {
         name: cell for name, cell in cells.items() if any(cell(row) != text.NOTHING for row in rows)
@@ -61,13 +66,11 @@ def millions(tokens: float | None) -> str:
 def machine_line(machine: dict[str, Any]) -> str:
     """What the figures were found on."""
     instructions = ", ".join(machine["instructions"]) or "none that matter"
-    versions = ", ".join(
-        f"{name} {machine[name]}"
-        for name in ("torch", "transformers", "peft", "bitsandbytes", "llama-cpp-python")
-        if name in machine
-    )
+    threads = f"{machine['threads']} threads of " if "threads" in machine else ""
+    kernels = f"our kernels: {machine['kernels']}; " if "kernels" in machine else ""
+    versions = ", ".join(f"{name} {machine[name]}" for name in _VERSIONS if name in machine)
     return text.printable(
-        f"{machine['processor']}, {machine['threads']} threads of {machine['cores']} cores, "
+        f"{machine['processor']}, {threads}{machine['cores']} cores, "
         f"{instructions}, {text.size(machine['memory_bytes'])}, load before {machine['load']}\n"
-        f"our kernels: {machine['kernels']}; {versions}"
+        f"{kernels}{versions}"
     )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from daemon.cli import text
+from daemon.cli.audit import findings_table
 from daemon.cli.exits import ExitCode
 from daemon.cli.output import Json, json_option, show
 from daemon.cli.reaching import administration, home
@@ -26,7 +27,7 @@ def doctor(context: click.Context, as_json: bool) -> None:
     """Show what this machine can do, which bases fit, and what is in the way.
 
     Measures for some seconds how fast it trains; needs no running service. Fails if something
-    wants doing.
+    wants doing; what others could read of this machine's memory and disks is a warning.
     """
     answer = _examined(home())
     show(answer, as_json, _doctor_text)
@@ -39,6 +40,7 @@ def _examined(place: "Home") -> Json:
     from daemon.cli.base_fits import NONE, fits
     from daemon.cli.machine_speed import measure
     from daemon.doctor import Readings, findings
+    from daemon.host_checks import examine_machine
     from daemon.memory_reading import available_bytes, machine_bytes
     from trainer.cpu_features import multiplies_bf16, name
 
@@ -67,6 +69,7 @@ def _examined(place: "Home") -> Json:
     )  # fmt: skip
     return {
         "findings": [finding.to_json() for finding in findings(read)],
+        "host": [finding.to_json() for finding in examine_machine(place)],
         "bases": [{"name": name} | one for name, one in found.items()],
         "machine": machine,
     }
@@ -123,6 +126,7 @@ def _doctor_text(answer: Json) -> str:
     return "\n\n".join(
         [
             text.table(("", "what", "is", "what to do"), rows),
+            findings_table("privacy", answer["host"]),
             text.table(headings, bases, right=" rr r"),
             base_fits.explained(),
         ]

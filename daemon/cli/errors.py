@@ -10,9 +10,20 @@ The docstring of each class is the sentence the user reads; none of them holds t
     ├── PassphraseEmpty
     ├── PassphrasesDiffer
     ├── PassphraseNotGiven
+    ├── NothingKeepsKeys
+    ├── RecoveryKeyFileUnreadable
+    ├── RecoveryKeyFileTooOpen
+    ├── RecoveryKeyNotGiven
+    ├── BackupFileExists
+    ├── AuditLost
+    ├── ExportFolderTaken
+    ├── ExportBroken
     ├── NightOnlyNow
     ├── NightLost
+    ├── RotationLost
     ├── NobodyToAsk
+    ├── NothingToForgetNamed
+    ├── TextNotGiven
     ├── NotConfirmed
     ├── BenchFailed
     ├── BenchDied
@@ -60,6 +71,51 @@ class PassphraseNotGiven(CommandError):
     NIGHTLOOM_PASSPHRASE_FILE."""
 
 
+class NothingKeepsKeys(CommandError):
+    """Nothing on this machine can keep a key so that the vault opens by itself; make the vault
+    with --no-keyring."""
+
+    def __init__(self, problems: tuple[str, ...] = ()) -> None:
+        super().__init__()
+        self._problems = "; ".join(problems)  # sentences of ours
+
+    def __str__(self) -> str:
+        said = super().__str__()
+        return f"{said.rstrip('.')} ({self._problems})." if self._problems else said
+
+
+class RecoveryKeyFileUnreadable(CommandError):
+    """The file with the recovery key cannot be read; name a text file, or a pipe, that holds the
+    key and nothing else."""
+
+
+class RecoveryKeyFileTooOpen(CommandError):
+    """The file with the recovery key can be read by other users, so it was not used; make it
+    private with chmod 600 and run the command again."""
+
+
+class RecoveryKeyNotGiven(CommandError):
+    """There is no terminal to ask for the recovery key; give --recovery-key-file."""
+
+
+class BackupFileExists(CommandError):
+    """There is a file of this name already; name another one, or give --force to replace it."""
+
+
+class AuditLost(CommandError):
+    """The audit ended without an answer; run it again, and look into the service's log if it does
+    so again."""
+
+
+class ExportFolderTaken(CommandError):
+    """There is something in this folder already; name a folder that is not there yet."""
+
+
+class ExportBroken(CommandError):
+    """What the service sent does not fit together, so nothing was exported; run the command again,
+    with a service of the same version."""
+
+
 class NightOnlyNow(CommandError):
     """Nights are started by hand for now; start one with `nightloom night run --now`."""
 
@@ -69,8 +125,22 @@ class NightLost(CommandError):
     `nightloom night run --now` tries again."""
 
 
+class RotationLost(CommandError):
+    """Nothing was heard of the rotation's end; `nightloom privacy audit` says whether the keys
+    were rotated, and rotating them again does no harm."""
+
+
 class NobodyToAsk(CommandError):
     """There is no terminal to ask on; give --yes to have it done without a question."""
+
+
+class NothingToForgetNamed(CommandError):
+    """Say what is to be forgotten with one of --source, --document, --matching and
+    --everything."""
+
+
+class TextNotGiven(CommandError):
+    """There is no text to look for; type it when asked, or give it on stdin."""
 
 
 class NotConfirmed(CommandError):

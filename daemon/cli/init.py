@@ -1,36 +1,90 @@
 """`nightloom init`: the vault and its key slots, and the recovery key, shown once."""
 
+import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from daemon.cli.errors import NothingKeepsKeys
 from daemon.cli.output import say
-from daemon.cli.passphrase import new_passphrase, passphrase_file_option
+from daemon.cli.passphrase import new_passphrase, passphrase_file_option, wished_passphrase
 from daemon.cli.reaching import home
 from storage.errors import VaultExists
+
+if TYPE_CHECKING:
+    from storage.unattended import Keeper
+
+KEEPERS = {
+    "keyring": "your keyring, whenever that is unlocked",
+    "systemd-creds": "systemd-creds, on this machine and for you alone",
+}
 
 
 @click.command()
 @passphrase_file_option
-def init(passphrase_file: Path | None) -> None:
-    """Create the vault, sealed with a passphrase, and print its recovery key once."""
+@click.option(
+    "--keyring/--no-keyring",
+    default=None,
+    help="Whether the vault opens by itself, by a key in the keyring or with systemd-creds. "
+    "It does where it can, unless a passphrase file is given.",
+)
+def init(passphrase_file: Path | None, keyring: bool | None) -> None:
+    """Create the vault, and print its recovery key once.
+
+    It opens by itself at night where this machine can keep a key for that, and else by a
+    passphrase.
+    """
     at = home()
     if at.vault_exists():
         raise VaultExists  # before anybody types a passphrase
-    passphrase = new_passphrase(passphrase_file)
+    wanted = passphrase_file is None if keyring is None else keyring
+    keeper, problems = _usable_keeper() if wanted else (None, [])
+    if keeper is None and keyring:
+        raise NothingKeepsKeys(tuple(problems))
+    if problems and keeper is None:
+        click.echo(f"The vault will not open by itself: {'; '.join(problems)}.", err=True)
+    if passphrase_file is None and keeper is not None:
+        passphrase = wished_passphrase()
+    else:
+        passphrase = new_passphrase(passphrase_file)
     from storage.vault import Vault
 
     at.create_folders()
-    vault, recovery_key = Vault.create(at.vault, passphrase=passphrase)
+    vault, recovery_key = Vault.create(at.vault, passphrase=passphrase, keeper=keeper)
     vault.close()
-    say(_welcome(str(recovery_key)))
+    say(_welcome(str(recovery_key), keeper.kind if keeper else None, passphrase is not None))
 
 
-def _welcome(recovery_key: str) -> str:
+def _usable_keeper() -> "tuple[Keeper | None, list[str]]":
+    """The first that can be used here, or why none can."""
+    from daemon.session_bus import name_session_bus
+    from storage.unattended import keepers
+
+    name_session_bus(os.environ)
+    problems = []
+    for keeper in keepers():
+        problem = keeper.problem()
+        if problem is None:
+            return keeper, []
+        problems.append(f"{keeper.kind}: {problem}")
+    return None, problems
+
+
+def _welcome(recovery_key: str, keeper: str | None, passphrase: bool) -> str:
+    others = [
+        *(["its passphrase"] if passphrase else []),
+        *([KEEPERS.get(keeper, keeper)] if keeper else []),
+    ]
+    night = (
+        "It opens by itself when the service starts, so nights need nobody."
+        if keeper
+        else "After each start of the service it waits for its passphrase (`nightloom unlock`)."
+    )
     return (
-        "Your vault is ready.\n\n"
-        "This is its recovery key. It opens the vault when the passphrase is lost, and it is\n"
-        "shown only now: write it down and keep it away from this machine.\n\n"
+        f"Your vault is ready. It is opened by {' or by '.join(others)}.\n{night}\n\n"
+        "This is its recovery key. It opens the vault when all else is lost, and it is shown only\n"
+        "now: write it down and keep it away from this machine.\n\n"
         f"    {recovery_key}\n\n"
         "Next: start the service with `nightloom run`, then allow a first folder with\n"
         "`nightloom privacy sources add PATH`."

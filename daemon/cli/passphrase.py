@@ -73,6 +73,21 @@ def new_passphrase(file: Path | None) -> str:
     return first
 
 
+def wished_passphrase() -> str | None:
+    """A passphrase besides another way to open the vault: typed twice, or none.
+
+    Without a terminal there is none.
+    """
+    if not sys.stdin.isatty():
+        return None
+    first = _typed("A passphrase as well (leave it empty for none)")
+    if not first.strip():
+        return None
+    if _ask("The same again") != first:
+        raise PassphrasesDiffer
+    return first
+
+
 def known_passphrase(file: Path | None) -> str:
     """The passphrase of a vault that exists: from the file, or typed once."""
     return read_passphrase_file(file) if file is not None else _ask("Passphrase")
@@ -81,8 +96,12 @@ def known_passphrase(file: Path | None) -> str:
 def _ask(question: str) -> str:
     if not sys.stdin.isatty():
         raise PassphraseNotGiven
+    return _not_empty(_typed(question))
+
+
+def _typed(question: str) -> str:
     typed: str = click.prompt(question, hide_input=True, default="", show_default=False, err=True)
-    return _not_empty(typed)
+    return typed
 
 
 def _not_empty(passphrase: str) -> str:

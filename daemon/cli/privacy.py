@@ -1,11 +1,13 @@
-"""`nightloom privacy ...`: what may be collected, and what tonight would train on."""
+"""`nightloom privacy ...`: the group, and what may be collected."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
 from daemon.cli import text
+from daemon.cli.forget import forget, forget_after_asking, remember
 from daemon.cli.output import Json, json_option, show
 from daemon.cli.reaching import administration
 
@@ -13,6 +15,10 @@ from daemon.cli.reaching import administration
 @click.group()
 def privacy() -> None:
     """Say what nightloom may read, and see what it has."""
+
+
+privacy.add_command(forget)
+privacy.add_command(remember)
 
 
 @privacy.group()
@@ -77,10 +83,18 @@ def list_sources(as_json: bool) -> None:
 
 @sources.command("remove")
 @click.argument("name")
+@click.option("--forget", "and_forget", is_flag=True, help="And forget all that it ever gave.")
+@click.option("--yes", is_flag=True, help="With --forget: do it without asking.")
 @json_option
-def remove_source(name: str, as_json: bool) -> None:
-    """Stop collecting from source NAME; what it gave stays in the vault."""
+def remove_source(name: str, and_forget: bool, yes: bool, as_json: bool) -> None:
+    """Stop collecting from source NAME; what it gave stays in the vault, unless with --forget."""
     with administration() as service:
+        if and_forget:
+            before_forgetting = partial(service.remove_source, name)
+            forget_after_asking(
+                service, {"source": name}, yes=yes, as_json=as_json, first=before_forgetting
+            )
+            return
         show(
             service.remove_source(name),
             as_json,
@@ -89,14 +103,6 @@ def remove_source(name: str, as_json: bool) -> None:
                 f"{text.plural(gone.get('kept_documents'), 'document')} of it stay in the vault."
             ),
         )
-
-
-@privacy.command()
-@json_option
-def preview(as_json: bool) -> None:
-    """Show what tonight would train on, and whether it is enough."""
-    with administration() as service:
-        show(service.preview(), as_json, _preview_text)
 
 
 @privacy.command()
@@ -124,30 +130,6 @@ def _sources_text(answer: list[Json]) -> str:
     ]
     headings = ("name", "kind", "state", "documents", "last read", "skipped", "path")
     return text.table(headings, rows, right="   r")
-
-
-def _preview_text(answer: Json) -> str:
-    rows = [
-        (
-            text.value(source["name"]),
-            text.count(source["documents"]),
-            text.count(source["new_documents"]),
-            text.count(source["characters"]),
-        )
-        for source in answer["sources"]
-    ]
-    listed = text.table(("source", "documents", "new", "characters"), rows, right=" rrr")
-    if answer["enough"]:
-        verdict = (
-            f"Tonight would learn from {text.plural(answer['total_new_documents'], 'new document')}"
-            f", about {text.count(answer['about_tokens'])} tokens."
-        )
-    else:
-        missing = text.count(answer["missing_tokens"])
-        verdict = text.value(
-            answer.get("sentence") or f"A night needs about {missing} more tokens of new text."
-        )
-    return f"{listed}\n\n{verdict}" if rows else verdict
 
 
 def _counts_text(answer: Json) -> str:

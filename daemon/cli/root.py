@@ -14,18 +14,28 @@ from typing import Any
 
 import click
 
+from daemon.cli import adapter_delete  # noqa: F401 - adds its verb to a group
 from daemon.cli.adapters import adapters
+from daemon.cli.audit import audit
+from daemon.cli.backup import backup, restore
 from daemon.cli.base import base
 from daemon.cli.bench import bench
 from daemon.cli.chat import chat
 from daemon.cli.demo import demo
 from daemon.cli.doctor import doctor
 from daemon.cli.exits import ExitCode, exit_code, sentence
+from daemon.cli.export import export
 from daemon.cli.init import init
+from daemon.cli.key import key
+from daemon.cli.limits import exclude, retention
 from daemon.cli.night import night
+from daemon.cli.pause import pause, resume
+from daemon.cli.preview import preview
 from daemon.cli.privacy import privacy
 from daemon.cli.run import run
 from daemon.cli.status import status, why
+from daemon.cli.trial import test
+from daemon.cli.unlock import lock, unlock
 
 TOO_MANY_WORDS = "Got unexpected extra argument"  # click's sentence goes on with the user's words
 
@@ -125,4 +135,14 @@ def nightloom() -> None:
 
 
 for verb in (init, run, status, why, doctor, privacy, night, adapters, base, chat, bench, demo):
+    nightloom.add_command(verb)
+for verb in (preview, test, audit, export):
+    privacy.add_command(verb)
+for verb in (unlock, lock, key):
+    nightloom.add_command(verb)
+for verb in (backup, restore):
+    nightloom.add_command(verb)
+for verb in (exclude, retention):
+    privacy.add_command(verb)
+for verb in (pause, resume):
     nightloom.add_command(verb)

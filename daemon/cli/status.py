@@ -3,9 +3,16 @@
 import click
 
 from daemon.cli import text
+from daemon.cli.limit_lines import limit_sentences
 from daemon.cli.output import Json, json_option, show
 from daemon.cli.reaching import administration
 
+OUT_OF_SWAP = {
+    "process": "all memory of the service",
+    "group": "all memory of the service",
+    "keys": "the pages with the keys",
+    "nothing": "nothing",
+}
 STATUS_LINES = (
     ("state", "state", text.value),
     ("base", "base", text.value),
@@ -14,6 +21,7 @@ STATUS_LINES = (
     ("pending_documents", "not yet learned", text.count),
     ("engine", "engine", text.value),
     ("resident_bytes", "memory in use", text.size),
+    ("keys_out_of_swap", "out of swap", lambda kept: text.value(OUT_OF_SWAP.get(_extent(kept)))),
 )
 MARKS = {True: "✓", False: "✗", None: "?"}
 
@@ -34,8 +42,18 @@ def why(as_json: bool) -> None:
         show(service.why(), as_json, _why_text)
 
 
+def _extent(kept: Json | None) -> str:
+    return str((kept or {}).get("extent"))
+
+
 def _status_text(answer: Json) -> str:
     shown = text.pairs((label, show_as(answer.get(key))) for key, label, show_as in STATUS_LINES)
+    if locked := answer.get("locked"):
+        shown += "\n\n" + _locked_text(locked)
+    for warning in answer.get("warnings", ()):
+        told = (warning["name"], warning["value"], warning["advice"])
+        shown += "\n\nWarning: {}: {}. {}".format(*map(text.value, told)).rstrip()
+    shown = "\n\n".join([shown, *limit_sentences(answer)])
     idle = answer.get("adapter_of_another_base")
     if idle is None:
         return shown
@@ -43,6 +61,21 @@ def _status_text(answer: Json) -> str:
         f"{shown}\n\nAdapter {text.short(idle)} belongs to another base than the one in use, so "
         "the base answers alone until a night has made one for it."
     )
+
+
+def _locked_text(locked: Json) -> str:
+    """Why the vault is locked, slot by slot, and what opens it."""
+    slots = [
+        (text.value(slot["kind"]), text.value(slot.get("problem") or "not tried"))
+        for slot in locked["slots"]
+    ]
+    if locked["asked"]:
+        said = "The vault was locked on purpose, and stays so until `nightloom unlock`."
+    elif locked["tries_again"]:
+        said = "The vault is locked; its slots are tried again. `nightloom unlock` opens it now."
+    else:
+        said = "The vault is locked; `nightloom unlock` opens it."
+    return said + ("\n\n" + text.table(("slot", "why it did not open"), slots) if slots else "")
 
 
 def _why_text(answer: Json) -> str:

@@ -5,7 +5,7 @@ Knows nothing of the vault: what is collected goes to a `store`.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from daemon.collecting.clock import Clock, SystemClock
@@ -55,6 +55,9 @@ class Collector:
         self._make = make or self._make_source
         self._turn = asyncio.Lock()
         self._followers: dict[str, Follower] = {}
+        self._paused: set[str] = set()  # by name
+        self._all_paused: set[str] = set()  # why
+        self._exclusions: tuple[str, ...] = ()
 
     async def place(self, settings: SourceSettings) -> SourceSettings:
         """Check a source that somebody wants to add; the settings to keep, with the real path.
@@ -84,20 +87,58 @@ class Collector:
             turn=self._turn,
             progress=self._progress,
         )
+        if settings.paused:
+            self._paused.add(settings.name)
+        if settings.paused or self._all_paused:
+            self._followers[settings.name].pause()
 
     async def remove(self, name: str) -> None:
         """Stop following; what it gave stays. Raises SourceUnknown."""
         follower = self._follower(name)
         del self._followers[name]
+        self._paused.discard(name)
         await follower.close()
 
     def pause(self, name: str) -> None:
         """Raises SourceUnknown."""
         self._follower(name).pause()
+        self._paused.add(name)
 
     def resume(self, name: str) -> None:
-        """Raises SourceUnknown."""
-        self._follower(name).resume()
+        """Takes effect when all is resumed, if all is paused. Raises SourceUnknown."""
+        follower = self._follower(name)
+        self._paused.discard(name)
+        if not self._all_paused:
+            follower.resume()
+
+    def pause_all(self, because: str = "pause") -> None:
+        """Those too that are added before `resume_all`."""
+        self._all_paused.add(because)
+        for follower in self._followers.values():
+            follower.pause()
+
+    def resume_all(self, because: str = "pause") -> None:
+        """All but those that were paused by name, unless all are paused for something else too."""
+        self._all_paused.discard(because)
+        if self._all_paused:
+            return
+        for name, follower in self._followers.items():
+            if name not in self._paused:
+                follower.resume()
+
+    def change(self, settings: SourceSettings) -> None:
+        """Follow a source under other settings. Raises SourceUnknown."""
+        self._follower(settings.name).use(self._make(settings))
+
+    def exclude(self, globs: Sequence[str]) -> None:
+        """The globs for all sources, those too that are added later."""
+        self._exclusions = tuple(globs)
+        for follower in self._followers.values():
+            follower.use(self._make(follower.source.settings))
+
+    async def sweep(self) -> int:
+        """Remove what was kept and is excluded now; how many documents."""
+        return sum([await follower.sweep() for follower in list(self._followers.values())])
 
     async def rescan(self, name: str | None = None) -> ScanCounts:
         """Scan one source, or all, and wait until what was found is kept.
@@ -113,14 +154,23 @@ class Collector:
         """Raises SourceUnknown."""
         return self._follower(name).report()
 
+    @property
+    def sources(self) -> list[Source]:
+        return [follower.source for follower in self._followers.values()]
+
     def reports(self) -> list[SourceReport]:
         """In the order in which the sources were added."""
         return [follower.report() for follower in self._followers.values()]
 
-    async def close(self) -> None:
+    async def clear(self) -> None:
         """Stop all; what was put is kept, what was only read is read again next time."""
         followers, self._followers = self._followers, {}
+        self._paused.clear()
         await asyncio.gather(*(follower.close() for follower in followers.values()))
+
+    async def close(self) -> None:
+        """Clear, for good."""
+        await self.clear()
         await asyncio.to_thread(self._watcher.close)
 
     def _follower(self, name: str) -> Follower:
@@ -130,4 +180,9 @@ class Collector:
         return follower
 
     def _make_source(self, settings: SourceSettings) -> Source:
-        return make_source(settings, most_bytes=self._settings.max_file_bytes)
+        return make_source(
+            settings,
+            most_bytes=self._settings.max_file_bytes,
+            exclusions=self._exclusions,
+            now=self._clock.now,
+        )

@@ -5,10 +5,13 @@ Follows no links, stays on one file system, opens nothing but regular files.
 
 import os
 import stat
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from daemon.collecting.decoding import decode
+from daemon.collecting.ignoring import IgnoreFiles, is_ignore_file
+from daemon.collecting.marker import is_marked_off
 from daemon.collecting.reading import Opener, kind_reason, read_file, reason_of
 from daemon.collecting.selection import Rule, Selection, Verdict
 from daemon.collecting.skipping import Skipped, SkipReason
@@ -16,24 +19,48 @@ from daemon.collecting.source import FoundFile, ReadFile, kept_path
 from daemon.errors import SourceMissing, SourceNotAFolder, SourceUnreadable
 from storage.records import CollectedDocument, SourceSettings
 
-_REASONS = {
+REASONS = {
     Rule.HIDDEN: SkipReason.HIDDEN,
     Rule.EXCLUDED: SkipReason.EXCLUDED,
+    Rule.IGNORED: SkipReason.IGNORED,
+    Rule.UNDECIDED: SkipReason.UNREADABLE,
     Rule.NOT_INCLUDED: SkipReason.NOT_INCLUDED,
 }
+DAY_SECONDS = 86_400.0
 
 
 class FolderSource:
-    """See `source.Source`."""
+    """See `source.Source`. What says no to a file is `verdict`, `too_old` and `read`, here alone.
+
+    Args:
+        most_bytes: of a file.
+        exclusions: globs for all sources.
+        open_file, now: the system's own; tests give others.
+    """
 
     def __init__(
-        self, settings: SourceSettings, *, most_bytes: int, open_file: Opener = os.open
+        self,
+        settings: SourceSettings,
+        *,
+        most_bytes: int,
+        exclusions: Sequence[str] = (),
+        open_file: Opener = os.open,
+        now: Callable[[], float] = time.time,
     ) -> None:
         self.settings = settings
         self.folder = Path(settings.path)
-        self._selection = Selection(include=settings.include, exclude=settings.exclude)
+        self._exclusions = tuple(exclusions)
+        self._ignores = IgnoreFiles(self.folder, open_file)
+        self._selection = Selection(
+            include=settings.include,
+            exclude=settings.exclude,
+            everywhere=exclusions,
+            place=settings.path,
+            word=self._ignores.word,
+        )
         self._most_bytes = most_bytes
         self._open_file = open_file
+        self._now = now
 
     def check(self) -> tuple[int, int]:
         try:
@@ -50,14 +77,35 @@ class FolderSource:
             raise SourceUnreadable from None
 
     def verdict(self, path: str) -> Verdict:
-        """What the globs say about a file; for `privacy test`."""
+        """What globs and ignore files say about a file; for `privacy test`."""
         return self._selection.of_file(path)
 
+    def too_old(self, modified_at: float) -> bool:
+        """Whether a file that was changed then is beyond the source's retention."""
+        days = self.settings.retention_days
+        return days is not None and self._now() - modified_at > days * DAY_SECONDS
+
+    def excludes(self, path: str) -> bool:
+        return self.verdict(path).rule in (Rule.EXCLUDED, Rule.IGNORED)
+
+    def exclusions(self) -> bytes:
+        globs = (*self._exclusions, "", *self.settings.exclude)
+        ignores = self._ignores.digest()
+        return repr(globs).encode("utf-8", "surrogatepass") + ignores if any(globs) else ignores
+
     def concerns(self, path: str, *, is_folder: bool) -> bool:
+        if is_ignore_file(path):
+            return True
         verdict = self._selection.of_way(path) if is_folder else self.verdict(path)
         return verdict.wanted
 
     def scan(self, path: str = "") -> Iterator[FoundFile | Skipped]:
+        if not path:
+            self._ignores.again()
+        whole = self._selection.of_way("")
+        if not whole.wanted:
+            yield Skipped(path="", reason=REASONS[whole.rule])
+            return
         try:
             device = self.folder.lstat().st_dev
             status = (self.folder / path).lstat() if path else None
@@ -82,6 +130,8 @@ class FolderSource:
         text = decode(content.data)
         if isinstance(text, SkipReason):
             return text
+        if is_marked_off(text):
+            return SkipReason.MARKED
         document = CollectedDocument(
             source=self.settings.name,
             path=kept_path(file.path),
@@ -103,8 +153,8 @@ class FolderSource:
         verdict = self._selection.of_file(path)
         reason = kind_reason(status.st_mode)
         if not verdict.wanted and not (reason is SkipReason.SYMLINK and _could_be_folder(verdict)):
-            reason = _REASONS[verdict.rule]
-        return _file(path, status) if reason is None else Skipped(path=path, reason=reason)
+            reason = REASONS[verdict.rule]
+        return self._file(path, status) if reason is None else Skipped(path=path, reason=reason)
 
     def _scan_folder(self, top: str, device: int) -> Iterator[FoundFile | Skipped]:
         """Depth first with a stack of our own: no depth of folders is too deep for it."""
@@ -126,7 +176,8 @@ class FolderSource:
 
     def _entries(self, folder: str) -> list[tuple[str, "os.DirEntry[str]"]]:
         with os.scandir(self.folder / folder) as entries:
-            return sorted((entry.name, entry) for entry in entries)
+            named = ((entry.name, entry) for entry in entries)
+            return sorted(one for one in named if not is_ignore_file(one[0]))
 
     def _look_at(
         self, path: str, entry: "os.DirEntry[str]", device: int
@@ -139,7 +190,7 @@ class FolderSource:
             if entry.is_symlink() and (verdict.wanted or _could_be_folder(verdict)):
                 return Skipped(path=path, reason=SkipReason.SYMLINK)
             if not verdict.wanted:
-                return Skipped(path=path, reason=_REASONS[verdict.rule])
+                return Skipped(path=path, reason=REASONS[verdict.rule])
             status = entry.stat(follow_symlinks=False)
         except OSError as error:
             return Skipped(path=path, reason=reason_of(error))
@@ -148,18 +199,19 @@ class FolderSource:
         if is_folder:
             return path
         reason = kind_reason(status.st_mode)
-        return _file(path, status) if reason is None else Skipped(path=path, reason=reason)
+        return self._file(path, status) if reason is None else Skipped(path=path, reason=reason)
+
+    def _file(self, path: str, status: os.stat_result) -> FoundFile | Skipped:
+        if self.too_old(status.st_mtime):
+            return Skipped(path=path, reason=SkipReason.TOO_OLD)
+        return FoundFile(
+            path=path,
+            size=status.st_size,
+            mtime_ns=status.st_mtime_ns,
+            ctime_ns=status.st_ctime_ns,
+        )
 
 
 def _could_be_folder(verdict: Verdict) -> bool:
     """A link may stand for a folder, whose name has to fit no glob."""
     return verdict.rule is Rule.NOT_INCLUDED
-
-
-def _file(path: str, status: os.stat_result) -> FoundFile:
-    return FoundFile(
-        path=path,
-        size=status.st_size,
-        mtime_ns=status.st_mtime_ns,
-        ctime_ns=status.st_ctime_ns,
-    )

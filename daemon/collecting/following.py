@@ -7,16 +7,18 @@ somebody asked for, and now and then to see whether the folder is still there.
 import asyncio
 import contextlib
 import logging
+import math
 from dataclasses import dataclass, field
 
 from daemon.collecting.clock import Clock
 from daemon.collecting.gathering import Gatherer, Progress, sum_counts
+from daemon.collecting.ignoring import is_ignore_file
 from daemon.collecting.reports import ScanCounts, SourceReport, SourceState
 from daemon.collecting.source import Source
 from daemon.collecting.store import DocumentStore
 from daemon.collecting.watching import Changed, EventsLost, Hint, Watcher
 from daemon.config import CollectSettings
-from daemon.errors import SourceError
+from daemon.errors import SourceError, VaultQuotaReached
 from storage.errors import StorageError
 
 log = logging.getLogger(__name__)
@@ -64,6 +66,7 @@ class Follower:
     ) -> None:
         self._source = source
         self._name = source.settings.name
+        self._store = store
         self._watcher = watcher
         self._settings = settings
         self._clock = clock
@@ -80,6 +83,7 @@ class Follower:
         self._wake = asyncio.Event()
         self._paused = False
         self._missing = False
+        self._full: VaultQuotaReached | None = None  # while the vault may not grow
         self._identity: tuple[int, int] | None = None
         self._check_at = 0.0
         self._scan_at: float | None = None  # a scan of everything that is due later
@@ -94,7 +98,8 @@ class Follower:
 
     def report(self) -> SourceReport:
         settings = self._source.settings
-        state = SourceState.MISSING if self._missing else SourceState.WATCHING
+        state = SourceState.QUOTA if self._full else SourceState.WATCHING
+        state = SourceState.MISSING if self._missing else state
         watched = not self._missing and self._watcher.is_watched(self._name)
         error = self._last_error
         if error is None and self._gatherer.last_scan_at is not None and not watched:
@@ -120,6 +125,9 @@ class Follower:
                 self._asked.everything = True
             case Changed(path=""):
                 self._asked.folder_changed = True
+            case Changed(path=path) if is_ignore_file(path):
+                # when it is whole: half of one leaves in what all of it leaves out
+                self._scan_at = self._clock.now() + self._settings.settle_seconds
             case Changed(path=path):
                 self._asked.hints.add(path)
                 if len(self._asked.hints) > MOST_HINTS:
@@ -135,9 +143,10 @@ class Follower:
         return done
 
     def pause(self) -> None:
-        """Look at nothing until `resume`; what is being read now is still kept."""
+        """Look at nothing and watch nothing until `resume`; what is being read is still kept."""
         self._paused = self._gatherer.stopped = True
         self._gatherer.forget_moving()
+        self._asked.everything = True
         self._wake.set()
 
     def resume(self) -> None:
@@ -145,6 +154,17 @@ class Follower:
         self._paused = self._gatherer.stopped = False
         self._asked.everything = True
         self._wake.set()
+
+    def use(self, source: Source) -> None:
+        """Go on with the same place under other rules, with a scan of everything."""
+        self._source = source
+        self._gatherer.use(source)
+        self._asked.everything = True
+        self._wake.set()
+
+    async def sweep(self) -> int:
+        """Remove what was kept and is excluded now; how many documents."""
+        return await self._gatherer.sweep()
 
     async def close(self) -> None:
         """Stop; what was put is kept, what was only read is read again next time."""
@@ -204,11 +224,13 @@ class Follower:
 
     def _failed(self, error: Exception) -> None:
         """Say so and try again later; the sentences of our own errors hold no text."""
-        if isinstance(error, StorageError):
+        if error is not self._full:
+            log.error("collecting failed: %s", type(error).__name__)
+        self._full = error if isinstance(error, VaultQuotaReached) else None
+        if isinstance(error, (StorageError, VaultQuotaReached)):
             self._last_error = str(error)
         else:
             self._last_error = f"Collecting failed ({type(error).__name__})."
-        log.error("collecting failed: %s", type(error).__name__)
         self._scan_at = self._clock.now() + RETRY_SECONDS
 
     # ----------------------------------------------------------------------- what to do
@@ -219,8 +241,13 @@ class Follower:
         if self._scan_at is not None and now >= self._scan_at:
             self._scan_at, everything = None, True
         if self._paused:
-            self._check_at = now + self._settings.folder_check_seconds
+            await asyncio.to_thread(self._watcher.unwatch, self._name)
+            self._identity, self._scan_at, self._check_at = None, None, math.inf
             return ScanCounts()
+        if self._full is not None:
+            if not await self._store.has_room():
+                raise self._full
+            self._full, everything = None, True
         if everything or asked.folder_changed or now >= self._check_at:
             there, new = await self._look_at_folder(again=asked.folder_changed, full=everything)
             if not there:

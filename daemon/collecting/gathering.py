@@ -25,6 +25,7 @@ _OF_CONTENT = frozenset(
     {
         SkipReason.TOO_LARGE,
         SkipReason.EMPTY,
+        SkipReason.MARKED,
         SkipReason.BINARY,
         SkipReason.UNREADABLE,
         SkipReason.NOT_REGULAR,
@@ -63,6 +64,12 @@ class Gatherer:
         self._files_skipped: _LeftOut = {}
         self._totals: tuple[int, int] | None = None
         self._unsettled: dict[str, Unsettled] = {}
+        self._swept = b""  # the exclusions that the store was last looked through for
+
+    def use(self, source: Source) -> None:
+        """Go on with the same place under other rules."""
+        self._source = source
+        self._swept = b""
 
     # ----------------------------------------------------------------------- what is known
 
@@ -103,8 +110,19 @@ class Gatherer:
             self._places_skipped = places
             self._totals = (counts.files, self._totals[1]) if self._totals else None
             self.last_scan_at = self._clock.now()
+            exclusions = self._source.exclusions()
+            if exclusions != self._swept:
+                await self.sweep()
+                self._swept = exclusions
         self.documents = await self._store.count(self._name)
         return replace(counts, skipped=places.total() + len(self._files_skipped))
+
+    async def sweep(self) -> int:
+        """Remove what was kept and is excluded now; how many documents."""
+        self._swept = b""
+        removed = await self._store.sweep(self._name, self._source.excludes)
+        self.documents = await self._store.count(self._name)
+        return removed
 
     async def look_at(self, paths: Iterable[str]) -> ScanCounts:
         """Files and folders that something was said about, as they are now."""
@@ -198,6 +216,9 @@ class Gatherer:
         }
         if remembered:
             await self._store.remember(self._name, remembered)
+        marked = [file for file, why in batch.skipped.items() if why is SkipReason.MARKED]
+        if marked:
+            await self._store.remove(self._name, [kept_path(file.path) for file in marked])
         for file, reason in batch.skipped.items():
             self._leave_out(file, reason)
         return ScanCounts(

@@ -1,6 +1,7 @@
 """The kinds of sources there are. A new one is one file with one class and one line here."""
 
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
 
 from daemon.collecting.folder_source import FolderSource
 from daemon.collecting.source import Source
@@ -12,9 +13,15 @@ KINDS: Mapping[str, Callable[..., Source]] = {
 }
 
 
-def make_source(settings: SourceSettings, *, most_bytes: int) -> Source:
-    """Raises UnsupportedKind."""
+def make_source(
+    settings: SourceSettings,
+    *,
+    most_bytes: int,
+    exclusions: Sequence[str] = (),
+    now: Callable[[], float] = time.time,
+) -> Source:
+    """`exclusions` are the globs for all sources. Raises UnsupportedKind."""
     kind = KINDS.get(settings.kind)
     if kind is None:
         raise UnsupportedKind(", ".join(KINDS))
-    return kind(settings, most_bytes=most_bytes)
+    return kind(settings, most_bytes=most_bytes, exclusions=exclusions, now=now)

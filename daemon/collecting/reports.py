@@ -10,6 +10,7 @@ class SourceState(StrEnum):
     WATCHING = "watching"
     MISSING = "missing"  # the folder is gone; what it gave is kept, and it may come back
     PAUSED = "paused"
+    QUOTA = "quota"  # the vault may not grow; goes on when there is room
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,6 +3,7 @@
 A glob without a slash is compared with the name at any depth, one with a slash with the whole
 relative path; `**` stands for any number of folders. An exclude that fits a folder leaves out all
 that is in it. Capitals make no difference. Hidden names (`.git`, `.obsidian`) are always left out.
+Of the globs for all sources, one that begins with a slash is compared with the path from the root.
 """
 
 import fnmatch
@@ -11,6 +12,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from daemon.collecting.ignoring import Word
+
 
 class Rule(StrEnum):
     """What decided about a path."""
@@ -18,6 +21,8 @@ class Rule(StrEnum):
     INCLUDED = "included"
     NOT_INCLUDED = "not_included"
     EXCLUDED = "excluded"
+    IGNORED = "ignored"  # by an ignore file in the source
+    UNDECIDED = "undecided"  # an ignore file cannot be read
     HIDDEN = "hidden"
 
 
@@ -35,12 +40,41 @@ _NOT_INCLUDED = Verdict(wanted=False, rule=Rule.NOT_INCLUDED)
 _FOLDER = Verdict(wanted=True, rule=Rule.INCLUDED)
 
 
-class Selection:
-    """The user's globs, compiled."""
+_IGNORED = Verdict(wanted=False, rule=Rule.IGNORED)
+_UNDECIDED = Verdict(wanted=False, rule=Rule.UNDECIDED)
+_WORDS = {Word.NOTHING: _FOLDER, Word.IGNORE: _IGNORED, Word.UNDECIDED: _UNDECIDED}
 
-    def __init__(self, *, include: Sequence[str], exclude: Sequence[str] = ()) -> None:
+
+def _nothing(path: str, *, is_folder: bool) -> Word:
+    return Word.NOTHING
+
+
+class Selection:
+    """The one place where it is decided which paths are wanted.
+
+    Args:
+        include, exclude: of the source.
+        everywhere: excludes for all sources.
+        place: where the source is, absolute.
+        word: what the source's ignore files say of a path.
+    """
+
+    def __init__(
+        self,
+        *,
+        include: Sequence[str],
+        exclude: Sequence[str] = (),
+        everywhere: Sequence[str] = (),
+        place: str = "",
+        word: Callable[..., Word] = _nothing,
+    ) -> None:
         self._include = [_Glob(glob) for glob in include]
-        self._exclude = [_Glob(glob) for glob in exclude]
+        relative = [glob for glob in everywhere if not glob.startswith("/")]
+        self._exclude = [_Glob(glob) for glob in (*exclude, *relative)]
+        self._absolute = [_Glob(glob) for glob in everywhere if glob.startswith("/")]
+        self._place = place.strip("/")
+        self._word = word
+        self._source = self._of_source()
 
     def of_file(self, relative: str) -> Verdict:
         """The verdict on a file, its folders included. `relative` has forward slashes."""
@@ -49,6 +83,8 @@ class Selection:
 
     def of_way(self, relative: str) -> Verdict:
         """The verdict on a folder, those above it included; empty is the source itself."""
+        if not self._source.wanted:
+            return self._source
         parts = relative.split("/") if relative else []
         for depth in range(1, len(parts) + 1):
             folder = self.of_folder("/".join(parts[:depth]))
@@ -58,7 +94,7 @@ class Selection:
 
     def of_name(self, relative: str) -> Verdict:
         """The verdict on a file in a folder that is wanted."""
-        left_out = self.of_folder(relative)
+        left_out = self._left_out(relative, is_folder=False)
         if not left_out.wanted:
             return left_out
         for glob in self._include:
@@ -68,12 +104,31 @@ class Selection:
 
     def of_folder(self, relative: str) -> Verdict:
         """The verdict on a folder in a folder that is wanted."""
+        return self._left_out(relative, is_folder=True)
+
+    def _left_out(self, relative: str, *, is_folder: bool) -> Verdict:
         if relative.rpartition("/")[2].startswith("."):
             return _HIDDEN
         for glob in self._exclude:
             if glob.fits(relative):
-                return Verdict(wanted=False, rule=Rule.EXCLUDED, glob=glob.text)
+                return _excluded(glob)
+        for glob in self._absolute:
+            if glob.fits(f"{self._place}/{relative}"):
+                return _excluded(glob)
+        return _WORDS[self._word(relative, is_folder=is_folder)]
+
+    def _of_source(self) -> Verdict:
+        """Whether the source as a whole lies in something that is left out."""
+        parts = self._place.split("/")
+        for depth in range(1, len(parts) + 1):
+            for glob in self._absolute:
+                if glob.fits("/".join(parts[:depth])):
+                    return _excluded(glob)
         return _FOLDER
+
+
+def _excluded(glob: "_Glob") -> Verdict:
+    return Verdict(wanted=False, rule=Rule.EXCLUDED, glob=glob.text)
 
 
 class _Glob:

@@ -8,7 +8,10 @@ class SkipReason(StrEnum):
     """One word per reason; never a path, never text."""
 
     NOT_INCLUDED = "not_included"  # fits none of the source's globs
-    EXCLUDED = "excluded"
+    EXCLUDED = "excluded"  # by a glob, of the source or of all
+    IGNORED = "ignored"  # by a `.nightloomignore`
+    MARKED = "marked"  # the file says `nightloom: off`
+    TOO_OLD = "too_old"  # older than the source's retention
     HIDDEN = "hidden"
     SYMLINK = "symlink"
     NOT_REGULAR = "not_regular"  # a pipe, a device, a socket

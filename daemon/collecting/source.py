@@ -56,6 +56,16 @@ class Source(Protocol):
         """Whether a change at `path` can matter. Pure."""
         ...
 
+    def excludes(self, path: str) -> bool:
+        """Whether the user's exclusions say no to a path, so that text from it is not kept."""
+        ...
+
+    def exclusions(self) -> bytes:
+        """Another value when `excludes` may say otherwise than before; empty while there are no
+        exclusions. Complete after a scan of everything.
+        """
+        ...
+
     def scan(self, path: str = "") -> Iterator[FoundFile | Skipped]:
         """Everything at `path` and below, without opening any file; the whole source by default."""
         ...

@@ -1,6 +1,6 @@
 """Where redacted documents go, as the collector sees it. Knows nothing of the vault."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -31,7 +31,23 @@ class DocumentStore(Protocol):
     """Keeps documents, and remembers which files were seen in which state."""
 
     async def put_many(self, documents: list[RedactedDocument]) -> Sequence[PutResult]:
-        """Keep them in one transaction; one result each, in order."""
+        """Keep them in one transaction; one result each, in order.
+
+        Raises:
+            VaultQuotaReached: there is no room for them; nothing was kept.
+        """
+        ...
+
+    async def has_room(self) -> bool:
+        """Whether more may be kept."""
+        ...
+
+    async def remove(self, source: str, paths: Sequence[str]) -> int:
+        """Keep these no longer; they may come again. How many documents there were."""
+        ...
+
+    async def sweep(self, source: str, unwanted: Callable[[str], bool]) -> int:
+        """`remove` for all paths that are unwanted; `unwanted` is called in a thread."""
         ...
 
     async def unchanged(self, source: str, stamps: Mapping[str, FileStamp]) -> set[str]:

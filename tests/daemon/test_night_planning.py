@@ -13,6 +13,7 @@ from daemon.night_planning import (
     TooLittle,
     Waiting,
     about_tokens,
+    characters_of_a_night,
     plan_night,
     states_after,
 )
@@ -42,6 +43,36 @@ def planned(documents: Iterable[Waiting], *, seed: int = 1) -> NightPlan:
     plan = plan_night(list(documents), POLICY, seed=seed)
     assert isinstance(plan, NightPlan)
     return plan
+
+
+def test_more_than_a_night_can_read_waits_for_the_next_ones_the_oldest_first() -> None:
+    room = characters_of_a_night(10.0, seconds=3600.0, passes=4)
+    assert room == 24_000
+    policy = replace(POLICY, train_most_characters=room)
+    waiting = {one.document_id: one for one in many(60)}
+    trained: list[int] = []
+    nights = 0
+    while True:
+        plan = plan_night(list(waiting.values()), policy, seed=nights)
+        if isinstance(plan, TooLittle):
+            break
+        nights += 1
+        new = [i for i in plan.train if waiting[i].state is NEW]
+        assert 1 <= len(new) <= 6
+        assert new == sorted(new)
+        trained += plan.train
+        for number, state in states_after(plan).items():
+            waiting[number] = replace(waiting[number], state=state)
+    assert nights >= 5
+    assert len(trained) == len(set(trained)), "no document is new twice"
+
+
+def test_without_a_known_rate_a_night_takes_all_and_with_little_room_one() -> None:
+    assert characters_of_a_night(None, seconds=1.0, passes=1) is None
+    assert len(planned(many(60)).train) > 40
+    plan = plan_night(many(60), replace(POLICY, train_most_characters=1), seed=1)
+    assert isinstance(plan, NightPlan)
+    assert len(plan.train) == 1
 
 
 anything = st.lists(

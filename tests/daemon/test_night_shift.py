@@ -23,9 +23,10 @@ from daemon.night_shift import SAMPLE_COUNT, SAMPLE_SEED, NightOptions, NightShi
 from daemon.vault_door import VaultDoor
 from storage.adapter_shelf import AdapterShelf
 from storage.documents import Documents
-from storage.errors import StorageFull
+from storage.errors import StorageFailing, StorageFull
 from storage.ledger import Ledger
 from storage.records import DocumentState
+from storage.sealed_files import SealedFiles
 from storage.vault import Vault
 from tests.pipeline import tiny
 from tests.storage.making import FAST, PASSPHRASE, written
@@ -249,8 +250,8 @@ def is_done(night_id: int, record: Record) -> bool:
 @pytest.mark.parametrize(
     ("owner", "method", "error", "when"),
     [
-        (AdapterShelf, "publish", StorageFull(), lambda *_: True),
-        (Documents, "set_states", StorageFull(), lambda *_: True),
+        (AdapterShelf, "publish", StorageFailing(), lambda *_: True),
+        (Documents, "set_states", StorageFailing(), lambda *_: True),
         (Ledger, "update_night", sqlite3.OperationalError("disk I/O error"), is_done),
     ],
 )
@@ -286,7 +287,7 @@ async def test_a_night_whose_end_cannot_be_recorded_is_taken_up_again(
             broken,
             Ledger,
             "update_night",
-            StorageFull(),
+            StorageFailing(),
             lambda _, record: record["state"] in ("done", "failed"),
         )
         assert (await house.night())["state"] == "failed"
@@ -298,3 +299,76 @@ async def test_a_night_whose_end_cannot_be_recorded_is_taken_up_again(
     resumed = await house.night()
     assert (resumed["state"], resumed["id"]) == ("done", kept["id"])
     assert await house.adapters() == [resumed["adapter"]]
+
+
+@pytest.mark.parametrize(
+    ("owner", "method"),
+    [(AdapterShelf, "publish"), (Documents, "set_states"), (SealedFiles, "write")],
+)
+async def test_a_night_whose_result_has_no_room_goes_on_when_there_is(
+    house: House, monkeypatch: pytest.MonkeyPatch, owner: type, method: str
+) -> None:
+    with monkeypatch.context() as full:
+        breaks(full, owner, method, StorageFull())
+        record = await house.night()
+
+    kept = await house.kept()
+    assert (record["state"], record["reason"]) == ("waiting", "disk_full")
+    assert "Free some space" in record["sentence"]
+    assert kept["state"] == "judging"
+    assert await house.adapters() == []
+    assert await house.waiting() == NOTES
+
+    resumed = await house.night()
+    assert (resumed["state"], resumed["id"]) == ("done", kept["id"])
+    assert await house.adapters() == [resumed["adapter"]]
+    assert await house.waiting() == 0
+
+
+async def test_a_night_that_is_recorded_nowhere_yet_waits_for_room(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as full:
+        breaks(full, Ledger, "begin_night", StorageFull())
+        record = await house.night()
+
+    assert (record["state"], record["reason"]) == ("waiting", "disk_full")
+    assert (await house.night())["state"] == "done"
+
+
+async def test_a_checkpoint_that_has_no_room_is_left_out_and_the_night_ends_well(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every step makes a checkpoint, and none of them has room."""
+    often = replace(house.shift._options, checkpoint_seconds=0.0)
+    monkeypatch.setattr(house.shift, "_options", often)
+    tried: list[str] = []
+
+    def is_checkpoint(_name: str, *_: object) -> bool:
+        if not _name.startswith("night-"):
+            return False
+        tried.append(_name)
+        return True
+
+    with monkeypatch.context() as full:
+        breaks(full, SealedFiles, "write", StorageFull(), is_checkpoint)
+        record = await house.night()
+
+    assert tried
+    assert record["state"] == "done"
+    assert await house.adapters() == [record["adapter"]]
+
+
+async def test_a_checkpoint_that_could_not_be_dropped_is_dropped_by_the_next_night(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    often = replace(house.shift._options, checkpoint_seconds=0.0)
+    monkeypatch.setattr(house.shift, "_options", often)
+    with monkeypatch.context() as full:
+        breaks(full, SealedFiles, "delete", StorageFull())
+        assert (await house.night())["state"] == "done"
+    names = await house.door.call(lambda vault: vault.checkpoints.names())
+    assert len(names) == 1
+
+    assert (await house.night())["state"] == "waiting"  # there is no new text
+    assert await house.door.call(lambda vault: vault.checkpoints.names()) == []

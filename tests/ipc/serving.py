@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ipc.asking import Account
 from ipc.client import AdminClient, InferenceClient
 from ipc.client_calls import UnixConnection
 from ipc.inference import (
@@ -261,6 +262,7 @@ def house(
     administration: Administration | None = None,
     limits: Limits | None = None,
     allowed_uid: int | None = None,
+    account: Account | None = None,
 ) -> Generator[House, None, None]:
     inference = Inference() if answer is None else Inference(answer=answer)
     administration = administration or Administration()
@@ -268,7 +270,7 @@ def house(
 
     async def serve() -> None:
         with ServiceSockets.claim(runtime, environ={}) as sockets:
-            servers = Servers(limits=limits, allowed_uid=allowed_uid)
+            servers = Servers(limits=limits, allowed_uid=allowed_uid, account=account)
             await servers.start(sockets.api, sockets.admin, inference, administration)
             ready.set()
             try:

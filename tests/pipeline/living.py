@@ -67,6 +67,9 @@ class Nightloom:
         self.said = root / "said"
         self.errors = root / "errors"
         self.passphrase = root / "passphrase"
+        self.gives_passphrase = True  # to the service, with --passphrase-file
+        # of the service and of commands; nobody's own keyring is ever touched
+        self.environ = {"DBUS_SESSION_BUS_ADDRESS": f"unix:path={root}/no-bus"}
         self._process: subprocess.Popen[bytes] | None = None
         for folder in (self.home_folder, self.notes, self.temporary):
             folder.mkdir(mode=0o700, exist_ok=True)
@@ -105,15 +108,17 @@ class Nightloom:
     def spawn(self) -> "subprocess.Popen[bytes]":
         """A service in this home, not waited for."""
         environment = {name: text for name, text in os.environ.items() if name != VARIABLE}
-        environment |= {
+        environment |= self.environ | {
             "NIGHTLOOM_HOME": str(self.home.root),
             "PYTHONPATH": str(ROOT),
             "TMPDIR": str(self.temporary),
         }
         command = [sys.executable, "-P", "-m", "daemon.cli", "run"]
+        if self.gives_passphrase:
+            command += ["--passphrase-file", str(self.passphrase)]
         with self.said.open("ab") as said, self.errors.open("ab") as errors:
             return subprocess.Popen(
-                [*command, "--passphrase-file", str(self.passphrase)],
+                command,
                 cwd=self.root,
                 env=environment,
                 stdin=subprocess.DEVNULL,
@@ -176,7 +181,7 @@ class Nightloom:
 
     def run(self, *words: str) -> Result:
         """The command, as typed by somebody whose NIGHTLOOM_HOME this is."""
-        environment = {"NIGHTLOOM_HOME": str(self.home.root), VARIABLE: None}
+        environment = self.environ | {"NIGHTLOOM_HOME": str(self.home.root), VARIABLE: None}
         return CliRunner().invoke(nightloom, list(words), env=environment, prog_name="nightloom")
 
     def add_source(self, folder: Path | None = None, name: str | None = None) -> None:

@@ -24,6 +24,8 @@ def home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="nl-"))
     monkeypatch.setenv("NIGHTLOOM_HOME", str(folder))
     monkeypatch.delenv("NIGHTLOOM_PASSPHRASE_FILE", raising=False)
+    # nobody's own keyring is ever touched
+    monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", f"unix:path={folder}/no-bus")
     yield folder
     shutil.rmtree(folder)
 

@@ -6,8 +6,11 @@ import pytest
 
 from storage.errors import WrongSecret
 from storage.keys import Passphrase
+from storage.slots import read_slots
 from storage.vault import Vault
 from tests.daemon.cli.conftest import Run
+from tests.daemon.cli.person import Open
+from tests.secret_service import SecretService
 
 WORDS = "nine brown teapots"
 
@@ -84,19 +87,14 @@ def test_a_second_init_asks_for_no_passphrase(run: Run, home: Path, passphrase_f
     assert run("init", "--passphrase-file", str(passphrase_file) + ".none").exit_code == 5
 
 
-@pytest.mark.parametrize("verb", ["init", "run"])
 def test_without_terminal_and_file_the_way_to_give_a_passphrase_is_named(
-    run: Run, home: Path, passphrase_file: Path, verb: str
+    run: Run, home: Path
 ) -> None:
-    if verb == "run":
-        run("init", "--passphrase-file", str(passphrase_file))
-    before = files_below(home)
-
-    result = run(verb)
+    result = run("init", "--no-keyring")
 
     assert result.exit_code == 2
     assert "--passphrase-file" in result.stderr
-    assert files_below(home) == before
+    assert files_below(home) == {}
 
 
 @pytest.mark.parametrize(
@@ -126,3 +124,80 @@ def test_run_without_a_vault_says_how_to_make_one(
 
     assert (result.exit_code, result.stdout) == (1, "")
     assert "nightloom init" in result.stderr
+
+
+# --------------------------------------------------------------------------- opening by itself
+
+
+def kinds_of(home: Path) -> list[str]:
+    return [slot.kind for slot in read_slots(home / "vault" / "slots.json").slots]
+
+
+def test_with_a_keyring_nobody_is_asked_and_the_vault_opens_by_itself(
+    run: Run, home: Path, keyring_session: SecretService
+) -> None:
+    result = run("init")
+
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert sorted(kinds_of(home)) == ["keyring", "recovery"]
+    assert "your keyring" in result.stdout
+    assert recovery_key_in(result.stdout)
+    Vault.open_unattended(home / "vault").close()
+
+
+def test_a_passphrase_file_alone_touches_no_keyring(
+    run: Run, home: Path, passphrase_file: Path, keyring_session: SecretService
+) -> None:
+    assert run("init", "--passphrase-file", str(passphrase_file)).exit_code == 0
+    assert kinds_of(home) == ["passphrase", "recovery"]
+    assert keyring_session.stored() == []
+
+
+def test_a_passphrase_can_stand_beside_the_keyring(
+    run: Run, home: Path, passphrase_file: Path, keyring_session: SecretService
+) -> None:
+    result = run("init", "--keyring", "--passphrase-file", str(passphrase_file))
+
+    assert result.exit_code == 0
+    assert sorted(kinds_of(home)) == ["keyring", "passphrase", "recovery"]
+    Vault.open(home / "vault", Passphrase(text=WORDS)).close()
+
+
+def test_a_locked_keyring_is_named_and_not_used(
+    run: Run, home: Path, passphrase_file: Path, keyring_session: SecretService
+) -> None:
+    keyring_session.lock()
+    result = run("init", "--keyring", "--passphrase-file", str(passphrase_file))
+
+    if result.exit_code == 0:  # this machine has a systemd-creds that takes its place
+        assert "systemd-creds" in kinds_of(home)
+        return
+    assert result.exit_code == 1
+    assert "keyring: it is locked" in result.stderr
+    assert "--no-keyring" in result.stderr
+    assert files_below(home) == {}
+
+
+def test_on_a_terminal_a_passphrase_beside_the_keyring_is_a_choice(
+    terminal: Open, home: Path, keyring_session: SecretService
+) -> None:
+    person = terminal("init")
+    person.wait_for("leave it empty for none")
+    person.type("")
+
+    assert person.end() == 0
+    assert sorted(kinds_of(home)) == ["keyring", "recovery"]
+
+
+def test_on_a_terminal_without_a_keyring_the_passphrase_is_typed_twice(
+    terminal: Open, home: Path
+) -> None:
+    person = terminal("init", "--no-keyring")
+    person.wait_for("New passphrase")
+    person.type(WORDS)
+    person.wait_for("The same again")
+    person.type(WORDS)
+
+    assert person.end() == 0
+    assert WORDS not in person.shown
+    assert kinds_of(home) == ["passphrase", "recovery"]

@@ -13,7 +13,7 @@ from tests.daemon.cli.person import Open
 
 
 def test_a_passphrase_is_typed_twice_and_never_shown(terminal: Open, home: Path) -> None:
-    init = terminal("init")
+    init = terminal("init", "--no-keyring")
     init.wait_for("New passphrase:")
     init.type("nine brown teapots")
     init.wait_for("The same again:")
@@ -31,7 +31,7 @@ def test_a_passphrase_is_typed_twice_and_never_shown(terminal: Open, home: Path)
 def test_a_mistyped_passphrase_makes_no_vault(
     terminal: Open, home: Path, typed: list[str], said: str
 ) -> None:
-    init = terminal("init")
+    init = terminal("init", "--no-keyring")
     for line in typed:
         init.wait_for(":")
         init.type(line)
@@ -42,7 +42,7 @@ def test_a_mistyped_passphrase_makes_no_vault(
 
 
 def test_leaving_at_the_question_makes_no_vault(terminal: Open, home: Path) -> None:
-    init = terminal("init")
+    init = terminal("init", "--no-keyring")
     init.wait_for("New passphrase:")
 
     init.process.send_signal(signal.SIGINT)

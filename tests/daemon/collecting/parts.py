@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from daemon.collecting.collector import Collector
 from daemon.collecting.folder_source import FolderSource
@@ -56,6 +57,18 @@ class MemoryStore:
             return Put("duplicate")
         self.texts[document.path] = document.text
         return Put("stored" if before is None else "new_version")
+
+    async def has_room(self) -> bool:
+        return self.broken is None
+
+    async def remove(self, source: str, paths: Sequence[str]) -> int:
+        gone = [path for path in paths if self.texts.pop(path, None) is not None]
+        for path in gone:
+            self.stamps.pop(path, None)
+        return len(gone)
+
+    async def sweep(self, source: str, unwanted: Callable[[str], bool]) -> int:
+        return await self.remove(source, [path for path in self.texts if unwanted(path)])
 
     async def unchanged(self, source: str, stamps: Mapping[str, FileStamp]) -> set[str]:
         return {path for path, stamp in stamps.items() if self.stamps.get(path) == stamp}
@@ -166,7 +179,7 @@ class Gathering:
         await scan
 
 
-def source_settings(folder: Path, **more: tuple[str, ...]) -> SourceSettings:
+def source_settings(folder: Path, **more: Any) -> SourceSettings:
     return SourceSettings(name="notes", kind="folder", path=str(folder), **more)
 
 
@@ -178,7 +191,7 @@ async def gathering(
     watcher: Watcher | None = None,
     settings: CollectSettings | None = None,
     add: bool = True,
-    **source: tuple[str, ...],
+    **source: Any,
 ) -> AsyncIterator[Gathering]:
     """A collector with a clock by hand, following one folder."""
     kept = store or MemoryStore()

@@ -1,0 +1,3 @@
+"""What `nightloom privacy audit` looks at: one file for each kind of check. All are pure or only
+read; what is found is told as `daemon.doctor.Finding`s.
+"""
