@@ -8,9 +8,9 @@ import datetime
 from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import Any
 
-from storage.document_intake import Intake, batches, move_documents, text_binding
+from storage.document_intake import Intake, batches, move_documents
+from storage.document_opening import opened
 from storage.document_removal import remove_documents
 from storage.document_replacement import (
     OutdatedPage,
@@ -19,20 +19,16 @@ from storage.document_replacement import (
     replace_document,
 )
 from storage.document_rows import (
-    STATES,
     DamagedRow,
     DocumentHead,
     DocumentRow,
     PutResult,
-    decode_document,
 )
-from storage.errors import RowDamaged, SealBroken, UnknownDocument
+from storage.errors import RowDamaged, UnknownDocument
 from storage.lookup import Lookup
 from storage.records import DocumentState, RedactedDocument, StoredDocument
 from storage.sealed_database import SealedDatabase
-from storage.sealing import unseal_row
 from storage.tombstones import Tombstones
-from storage.vault_keys import VaultKeys
 
 AT_ONCE = 500  # rows per look-up
 READ_ROWS = 256
@@ -179,7 +175,7 @@ class Documents:
                 if size >= READ_BYTES:
                     break
         asked = len(ids) if size < READ_BYTES else bisect_right(ids, rows[-1][0])
-        return list(_opened(keys, rows)), asked
+        return list(opened(keys, rows)), asked
 
     # ----------------------------------------------------------------------- removing
 
@@ -238,25 +234,3 @@ class Documents:
                 if row.state is not DocumentState.SUPERSEDED
             ],
         )
-
-
-def _opened(keys: VaultKeys, rows: list[Any]) -> Iterator[StoredDocument | DamagedRow]:
-    for number, item, version, state, day, key_id, epoch, wrapped, sealed in rows:
-        try:
-            if epoch is None or wrapped is None or sealed is None:
-                raise SealBroken
-            key = keys.open_data_key(key_id, epoch, wrapped)
-            head, text = decode_document(unseal_row(key, sealed, text_binding(number)))
-            yield StoredDocument(
-                document_id=number,
-                item_id=item,
-                version=version,
-                state=STATES[state],
-                source=head["source"],
-                path=head["path"],
-                modified_at=head["modified_at"],
-                collected_day=day,
-                text=text,
-            )
-        except (SealBroken, KeyError):
-            yield DamagedRow(table="documents", row_id=number)

@@ -48,8 +48,10 @@ def init(passphrase_file: Path | None, keyring: bool | None) -> None:
         passphrase = wished_passphrase()
     else:
         passphrase = new_passphrase(passphrase_file)
+    from daemon.confinement import protect_memory
     from storage.vault import Vault
 
+    protect_memory()  # the keys are made in here
     at.create_folders()
     vault, recovery_key = Vault.create(at.vault, passphrase=passphrase, keeper=keeper)
     vault.close()
