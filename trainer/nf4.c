@@ -37,6 +37,8 @@
 #define KEYS 128           /* of a row that nf4_attend takes at a time */
 #define MOST_SIZE 256      /* of a head in nf4_attend */
 #define AHEAD 2048         /* bytes of codes prefetched before they are needed */
+#define FAR_AHEAD 65536    /* bytes of codes fetched into the second cache, where the first has
+                              other things to keep: a half more from memory on two cores */
 #define AT_ONCE 2          /* features that nf4_matmul takes together, where a path can */
 #define RING (16 * NESTED_BLOCK) /* constants at hand, of blocks one after the other */
 #define STREAM_BYTES (8u << 20) /* results larger than this bypass the caches */
@@ -403,7 +405,7 @@ AVX512 static void arrange_avx512bf16(const uint16_t *x, int rows, int64_t count
 /* FEATURES features, whose codes lie `apart` bytes from each other, times ROWS rows: a vector of x is
    loaded once for all of them, and enough sums grow side by side for the latency of an addition.
    Every tile adds in the same order, so that a row is the same bits in each. While a tile is
-   computed its successor's codes are fetched, one line after the other as memory likes it. */
+   computed its successors' codes are fetched, one line after the other as memory likes it. */
 #define TILE(KIND, FEATURES, ROWS)                                                             \
     AVX512BF16 static void multiply_##KIND##FEATURES##x##ROWS(                                 \
         const uint8_t *codes, int64_t apart, const float *values, const block_constants *of,   \
@@ -425,7 +427,9 @@ AVX512 static void arrange_avx512bf16(const uint16_t *x, int rows, int64_t count
                 __m512 scaled1 = _mm512_mul_ps(numbers, _mm512_set1_ps(KIND(first + 1)));      \
                 table[f] = (__m512i)_mm512_cvtne2ps_pbh(scaled1, scaled0);                     \
                 words[f] = _mm512_loadu_si512(codes + f * apart + at / 2);                     \
-                _mm_prefetch((const char *)next + FEATURES * at / 2 + 64 * f, _MM_HINT_T0);    \
+                const char *ahead = (const char *)next + FEATURES * at / 2 + 64 * f;           \
+                _mm_prefetch(ahead, _MM_HINT_T0);                                              \
+                _mm_prefetch(ahead + FAR_AHEAD, _MM_HINT_T1);                                  \
             }                                                                                  \
             const uint16_t *pair = x + at * all_rows;                                          \
             UNROLLED for (int v = 0; v < VECTORS; v++) {                                       \
