@@ -40,7 +40,7 @@ class BackupFacts:
     generation: int
     day: str  # of its making, ISO date
     documents: int  # current versions
-    adapters: int
+    adapters: int  # those that have weights
     files: int
     about_bytes: int
     slots: tuple[str, ...]  # their kinds

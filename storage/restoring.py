@@ -43,6 +43,7 @@ from storage.durable import (
 from storage.errors import BackupDamaged, BackupNotWhole, VaultBusy, VaultExists
 from storage.file_stream import Reader
 from storage.keys import RecoveryKey, recovery_key_pair
+from storage.records import AdapterStatus
 from storage.schema import connect, create_tables
 from storage.sealed_database import SealedDatabase, sqlite_errors_named
 from storage.sealed_files import SUFFIX
@@ -68,7 +69,7 @@ class Restored:
     day: str  # of the backup, ISO date
     generation: int
     documents: int
-    adapters: int
+    adapters: int  # those that have weights
     bases: tuple[str, ...]  # identities that its adapters belong to, the one in use first
     sources: int
     slots: tuple[str, ...]  # their kinds
@@ -261,8 +262,8 @@ def _accept(
         facts = {"generation": report.generation, "day": made_on}
         damaged = _damaged(report)
         vault.ledger.append_event(RESTORED, facts | ({"damaged": damaged} if damaged else {}))
-        shelf = vault.shelf.list()
-        current_first = sorted(shelf, key=lambda one: one.status != "current")
+        shelf = [one for one in vault.shelf.list() if one.status is not AdapterStatus.WITHDRAWN]
+        current_first = sorted(shelf, key=lambda one: one.status is not AdapterStatus.CURRENT)
         return Restored(
             day=made_on,
             generation=report.generation,

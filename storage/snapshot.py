@@ -59,7 +59,7 @@ class Snapshot:
             self.documents = self._number(
                 "SELECT count(*) FROM documents WHERE state != 'superseded'"
             )
-            self.adapters = self._number("SELECT count(*) FROM adapters")
+            self.adapters = self._number("SELECT count(*) FROM adapters WHERE withdrawn = 0")
             self.files = self._hold(files, stack)
             database.snapshot_opened(self.close)
             self._stack = stack.pop_all()

@@ -22,6 +22,7 @@ from storage.errors import (
     VaultExists,
     WrongBackupKey,
 )
+from storage.forgetting import Scope
 from storage.keys import RecoveryKey
 from storage.records import DocumentState, StoredDocument
 from storage.restoring import restore
@@ -36,7 +37,8 @@ from tests.storage.backing_up import (
     opened,
     restored,
 )
-from tests.storage.making import flipped, put, reopen, tampering
+from tests.storage.making import flipped, publish, put, reopen, tampering
+from tests.storage.nights import NIGHTS
 
 ROOT = Path(__file__).parents[2]
 
@@ -398,3 +400,18 @@ def test_the_slot_file_is_the_reduced_one(
     old, new = read_slots(tmp_path / "vault" / SLOTS), read_slots(elsewhere / SLOTS)
     assert new.vault_id == old.vault_id
     assert [slot.kind for slot in new.slots] == ["passphrase", "recovery"]
+
+
+def test_an_adapter_without_weights_is_not_counted(tmp_path: Path, elsewhere: Path) -> None:
+    vault, key = make_vault(tmp_path / "vault")
+    with vault:
+        put(vault, "what an adapter learned")
+        publish(vault, b"an adapter that saw it")
+        vault.forgetting.forget(vault.forgetting.all_items(), scope=Scope.EVERYTHING, nights=NIGHTS)
+        with vault.backup() as backup:
+            counted = backup.facts.adapters
+            data = b"".join(backup.chunks())
+
+    assert counted == 0
+    found = restored(data, elsewhere, key)
+    assert (found.adapters, found.bases) == (0, ())
