@@ -1,32 +1,34 @@
 """A service that has nothing to do is small, and has no trace of the model in its memory."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.pipeline.living import Nightloom, at_rest, cpu_seconds, until
+from tests.pipeline.living import Nightloom, at_rest, cpu_seconds, new_home, until
 from tests.pipeline.story import CONFIGURATION, write_notes
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 
 MOST_BYTES = 90 << 20
 HEAVY = ("libtorch", "bitsandbytes", "tokenizers", "safetensors")
 
 
-@pytest.fixture
-def idle(place: Nightloom) -> Nightloom:
+@pytest.fixture(scope="module")
+def idle() -> Iterator[Nightloom]:
     """A service that has collected a folder, been asked everything cheap, and come to rest."""
-    place.configure(CONFIGURATION)
-    write_notes(place)
-    assert place.run("init", "--passphrase-file", str(place.passphrase)).exit_code == 0
-    place.start()
-    place.add_source()
-    for words in (("status",), ("why",), ("base", "list"), ("privacy", "preview")):
-        assert place.run(*words).exit_code == 0
-    with place.client() as client:
-        assert [model.id for model in client.models.list()] == ["personal", "base"]
-    until(at_rest(place.pid))
-    return place
+    with new_home() as place:
+        place.configure(CONFIGURATION)
+        write_notes(place)
+        assert place.run("init", "--passphrase-file", str(place.passphrase)).exit_code == 0
+        place.start()
+        place.add_source()
+        for words in (("status",), ("why",), ("base", "list"), ("privacy", "preview")):
+            assert place.run(*words).exit_code == 0
+        with place.client() as client:
+            assert [model.id for model in client.models.list()] == ["personal", "base"]
+        until(at_rest(place.pid))
+        yield place
 
 
 def test_an_idle_service_is_small_and_starts_no_engine(idle: Nightloom) -> None:
