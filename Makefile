@@ -5,8 +5,6 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-# One more than there are cores, for tests wait for processes of their own; four are enough.
-TESTERS ?= $(shell n=$$(nproc 2>/dev/null || sysctl -n hw.ncpu); echo $$((n < 4 ? n + 1 : 4)))
 CONSTRAINTS := packaging/constraints.txt packaging/constraints-cuda.txt
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check \
 	$(addprefix --constraint ,$(CONSTRAINTS))
@@ -31,7 +29,7 @@ demo: $(READY)
 	$(BIN)/nightloom demo
 
 test: $(READY)
-	$(BIN)/python -m pytest --numprocesses=$(TESTERS)
+	$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4
 
 # A process that works in a vault is killed a thousand times at random moments; a line `make torture
 # KILLS=... SEED=...` that it prints repeats a run as far as the machine's pace lets it.

@@ -4,8 +4,11 @@ Where tests run on several cores, a file stays together, because it shares what 
 so do all that look at the one story, which is lived once.
 """
 
+from typing import Any
+
 import pytest
 from hypothesis import HealthCheck, settings
+from xdist.scheduler import LoadScopeScheduling
 
 from tests.secret_service import keyring_session
 
@@ -14,10 +17,18 @@ __all__ = ["keyring_session"]  # a fixture
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
 
+# Their tests look at the one story (tests/pipeline/conftest.py), which takes most of a minute.
+OF_THE_STORY = {f"tests/pipeline/test_{name}.py" for name in ("night", "privacy", "serving")}
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        names = getattr(item, "fixturenames", ())
-        group = "story" if "story" in names else item.nodeid.partition("::")[0]
-        item.add_marker(pytest.mark.xdist_group(group))
+
+class ByFile(LoadScopeScheduling):  # type: ignore[misc]  # it comes without types
+    """Gives a worker a whole file at a time, and the files of the story to one worker."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return "the story" if file in OF_THE_STORY else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile:
+    return ByFile(config, log)
