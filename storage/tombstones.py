@@ -1,8 +1,11 @@
 """What was forgotten and stays so: keyed hashes of items and contents, nothing else of them."""
 
 from collections.abc import Iterable
+from typing import TypeVar
 
 from storage.sealed_database import SealedDatabase
+
+T = TypeVar("T", int, bytes)
 
 _AT_ONCE = 500
 
@@ -49,30 +52,24 @@ class Tombstones:
 
     def present(self, numbers: Iterable[int]) -> set[int]:
         """Those of these tombstones that stand."""
-        wanted = list(numbers)
-        found: set[int] = set()
-        for start in range(0, len(wanted), _AT_ONCE):
-            some = wanted[start : start + _AT_ONCE]
-            marks = ",".join("?" * len(some))
-            rows = self._database.fetch(
-                f"SELECT id FROM tombstones WHERE id IN ({marks})",  # noqa: S608 - only marks
-                some,
-            )
-            found.update(row[0] for row in rows)
-        return found
+        return self._standing("id", numbers)
 
     def among(self, hashes: Iterable[bytes]) -> set[bytes]:
         """Those of `hashes` that are buried."""
         if self.none:
             return set()
-        wanted = list(hashes)
-        buried: set[bytes] = set()
+        return self._standing("hash", hashes)
+
+    def _standing(self, column: str, values: Iterable[T]) -> set[T]:
+        """Those of `values` that a tombstone has in this column."""
+        wanted = list(values)
+        found: set[T] = set()
         for start in range(0, len(wanted), _AT_ONCE):
             some = wanted[start : start + _AT_ONCE]
             marks = ",".join("?" * len(some))
             rows = self._database.fetch(
-                f"SELECT hash FROM tombstones WHERE hash IN ({marks})",  # noqa: S608 - only marks
+                f"SELECT {column} FROM tombstones WHERE {column} IN ({marks})",  # noqa: S608 - only marks
                 some,
             )
-            buried.update(row[0] for row in rows)
-        return buried
+            found.update(row[0] for row in rows)
+        return found
