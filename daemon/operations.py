@@ -185,11 +185,27 @@ class Operations:
         return [self._source(each, counts.get(each.name, 0)) for each in settings]
 
     async def add_source(
-        self, *, name: str | None, kind: str, path: str, include: list[str], exclude: list[str]
+        self,
+        *,
+        name: str | None,
+        kind: str,
+        path: str,
+        include: list[str],
+        exclude: list[str],
+        me: list[str],
+        own: bool,
+        keep_deleted: bool,
     ) -> Json:
         known: Json = {"include": tuple(include)} if include else {}
         settings = SourceSettings(
-            name=name or Path(path).name, kind=kind, path=path, exclude=tuple(exclude), **known
+            name=name or Path(path).name,
+            kind=kind,
+            path=path,
+            exclude=tuple(exclude),
+            me=tuple(me),
+            own=own,
+            keep_deleted=keep_deleted,
+            **known,
         )
         with said():
             placed = await self._collector.place(settings)
@@ -257,6 +273,9 @@ class Operations:
             "include": list(settings.include),
             "exclude": list(settings.exclude),
             "retention_days": settings.retention_days,
+            "own": settings.own,
+            "me": list(settings.me),
+            "keep_deleted": settings.keep_deleted,
             "state": report.state.value,
             "documents": documents,
             "last_scan_at": report.last_scan_at,

@@ -11,7 +11,7 @@ from typing import Any
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from ipc.admin_bodies import answering, object_body, optional_text, text, texts
+from ipc.admin_bodies import answering, choice, object_body, optional_text, text, texts
 from ipc.administration import AdminBackend
 from ipc.asking import Account, operations_told
 from ipc.backup_api import backup_routes
@@ -99,6 +99,9 @@ class AdminApi:
                 path=text(body, "path"),
                 include=texts(body, "include"),
                 exclude=texts(body, "exclude"),
+                me=texts(body, "me"),
+                own=choice(body, "own", otherwise=True),
+                keep_deleted=choice(body, "keep_deleted", otherwise=True),
             )
         )
 

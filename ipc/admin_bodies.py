@@ -49,3 +49,13 @@ def texts(body: Json, name: str) -> list[str]:
     if not isinstance(given, list) or not all(isinstance(one, str) for one in given):
         raise OperationError("usage", f"`{name}` must be a list of strings.")
     return given
+
+
+def choice(body: Json, name: str, *, otherwise: bool) -> bool:
+    """Yes or no; `otherwise` where nothing was said."""
+    given = body.get(name)
+    if given is None:
+        return otherwise
+    if not isinstance(given, bool):
+        raise OperationError("usage", f"`{name}` must be true or false.")
+    return given

@@ -41,7 +41,16 @@ class AdminBackend(Protocol):
     async def sources(self) -> list[Json]: ...
 
     async def add_source(
-        self, *, name: str | None, kind: str, path: str, include: list[str], exclude: list[str]
+        self,
+        *,
+        name: str | None,
+        kind: str,
+        path: str,
+        include: list[str],
+        exclude: list[str],
+        me: list[str],
+        own: bool,
+        keep_deleted: bool,
     ) -> Json: ...
 
     async def remove_source(self, name: str) -> Json: ...

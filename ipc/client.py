@@ -50,14 +50,24 @@ class AdminClient(KeysClient, ForgettingClient, SeeingClient, LimitsClient, Back
         kind: str = "folder",
         include: Sequence[str] = (),
         exclude: Sequence[str] = (),
+        me: Sequence[str] = (),
+        own: bool = True,
+        keep_deleted: bool = True,
     ) -> Json:
-        """`path` is absolute: the service has a working directory of its own."""
+        """`path` is absolute: the service has a working directory of its own.
+
+        `me` are the user's own addresses or names there, `own` whether it is mostly the user's own
+        writing, `keep_deleted` whether text stays when its file goes.
+        """
         body = {
             "name": name,
             "kind": kind,
             "path": path,
             "include": list(include),
             "exclude": list(exclude),
+            "me": list(me),
+            "own": own,
+            "keep_deleted": keep_deleted,
         }
         return self._object("POST", "/sources", body)
 

@@ -12,7 +12,7 @@ from typing import Any
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from storage.document_rows import STATES, DamagedRow
+from storage.document_rows import STATES, USUAL_FACTS, DamagedRow, with_more
 from storage.records import StoredDocument
 from storage.sealing import FORMAT, NONCE_BYTES
 from storage.vault_keys import VaultKeys
@@ -47,7 +47,7 @@ def opened(keys: VaultKeys, rows: Iterable[Any]) -> Iterator[StoredDocument | Da
             head, end = _decode_head(written)
             if end != len(written):
                 raise ValueError
-            yield StoredDocument(
+            document = StoredDocument(
                 document_id=number,
                 item_id=item,
                 version=version,
@@ -58,5 +58,6 @@ def opened(keys: VaultKeys, rows: Iterable[Any]) -> Iterator[StoredDocument | Da
                 collected_day=day,
                 text=data[start:-1].decode("utf-8", "surrogatepass"),
             )
+            yield document if len(head) == USUAL_FACTS else with_more(document, head)
         except (InvalidTag, ValueError, KeyError, IndexError, TypeError, struct.error):
             yield DamagedRow(table="documents", row_id=number)

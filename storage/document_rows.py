@@ -6,17 +6,18 @@ Sealed text:  u32 length of the head | head (JSON: source, path, times, redactio
 import json
 import math
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, NamedTuple
 
 from storage.errors import DocumentTooLarge, RowDamaged, SealBroken
 from storage.manifest import Cell
-from storage.records import DocumentState, RedactedDocument
+from storage.records import DocumentState, RedactedDocument, SpokenTurn, StoredDocument
 
 LIMIT_BYTES = 256 * 1024 * 1024  # far above the collector's 10 MB; SQLite's own limit is 1 GB
 STATES = {str(state): state for state in DocumentState}
+USUAL_FACTS = 5  # of a head: source, path, modified_at, redactions, rules_version
 _LENGTH = struct.Struct(">I")
 _quoted = json.encoder.encode_basestring_ascii
 _decode_head = json.JSONDecoder().raw_decode
@@ -154,8 +155,31 @@ def _encode_head(document: RedactedDocument) -> str:
     return (
         f'{{"source":{_quoted(document.source)},"path":{_quoted(document.path)},'
         f'"modified_at":{modified},"redactions":{redactions},'
-        f'"rules_version":{document.rules_version:d}}}'
+        f'"rules_version":{document.rules_version:d}{_encode_more(document)}}}'
     )
+
+
+def _encode_more(document: RedactedDocument) -> str:
+    """What few documents have."""
+    more: dict[str, Any] = {}
+    if document.turns:
+        more["turns"] = [[one.own, one.speaker, one.start, one.end] for one in document.turns]
+    if not document.own:
+        more["own"] = False
+    if document.about:
+        more["about"] = dict(document.about)
+    return "," + json.dumps(more, separators=(",", ":"))[1:-1] if more else ""
+
+
+def with_more(document: StoredDocument, head: Mapping[str, Any]) -> StoredDocument:
+    """The document with what few have, from its head. Raises `ValueError`, `TypeError`."""
+    document.turns = tuple(
+        SpokenTurn(own=own, speaker=speaker, start=start, end=end)
+        for own, speaker, start, end in head.get("turns", ())
+    )
+    document.own = head.get("own", True)
+    document.about = head.get("about", {})
+    return document
 
 
 def decode_document(data: bytes) -> tuple[dict[str, Any], str]:

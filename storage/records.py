@@ -5,6 +5,7 @@ Fields that hold a user's text or bytes made of it have `repr=False`.
 """
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -12,13 +13,35 @@ from enum import StrEnum
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SpokenTurn:
+    """What one speaker said: a stretch of a document's text, in characters.
+
+    `own` turns are what is learned; the others are context. `speaker` is `me`, `assistant`, or a
+    pseudonym: `A`, `B`, ...
+    """
+
+    own: bool
+    speaker: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CollectedDocument:
-    """A file as it was read, before redaction. Made only by `daemon.collecting`."""
+    """A file as it was read, before redaction. Made only by `daemon.collecting`.
+
+    `turns` are in order and without overlaps; running text has none. Text that is not the user's
+    `own` was written by others: it is no voice to learn. `about` holds what is known besides, such
+    as a title.
+    """
 
     source: str
     path: str = field(repr=False)
     modified_at: float  # seconds since the epoch, the file's mtime
     text: str = field(repr=False)
+    turns: tuple[SpokenTurn, ...] = field(default=(), repr=False)
+    own: bool = True
+    about: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +63,9 @@ class RedactedDocument:
     text: str = field(repr=False)
     redactions: tuple[Redaction, ...] = ()
     rules_version: int
+    turns: tuple[SpokenTurn, ...] = field(default=(), repr=False)
+    own: bool = True
+    about: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 class DocumentState(StrEnum):
@@ -68,19 +94,29 @@ class StoredDocument:
     modified_at: float
     collected_day: str  # ISO date
     text: str = field(repr=False)
+    turns: tuple[SpokenTurn, ...] = field(default=(), repr=False)
+    own: bool = True
+    about: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceSettings:
-    """What the user allowed to be collected, and how. `include` and `exclude` are globs."""
+    """What the user allowed to be collected, and how. `include` and `exclude` are globs.
+
+    `own` says whether it is mostly the user's own writing, `me` which addresses or names in it are
+    the user's.
+    """
 
     name: str
-    kind: str  # "folder"
+    kind: str  # of `daemon.collecting.kinds`
     path: str = field(repr=False)
     include: tuple[str, ...] = ("*.txt", "*.md", "*.rst", "*.org")
     exclude: tuple[str, ...] = ()
     paused: bool = False
     retention_days: int | None = None  # files that were changed longer ago are not kept
+    own: bool = True
+    me: tuple[str, ...] = field(default=(), repr=False)
+    keep_deleted: bool = True  # text stays when its file goes
 
 
 # --------------------------------------------------------------------------- adapters

@@ -66,6 +66,5 @@ def _settings(record: Record) -> SourceSettings:
         for field in dataclasses.fields(SourceSettings)
         if field.name in record
     }
-    return SourceSettings(
-        **known | {"include": tuple(known["include"]), "exclude": tuple(known["exclude"])}
-    )
+    lists = {name: tuple(fact) for name, fact in known.items() if isinstance(fact, list)}
+    return SourceSettings(**known | lists)

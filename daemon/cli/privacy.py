@@ -31,7 +31,7 @@ def sources() -> None:
 @click.option("--name", metavar="N", help="A name for the source; the folder's own by default.")
 @click.option(
     "--kind",
-    type=click.Choice(["folder"]),
+    type=click.Choice(["folder", "mail", "chats", "conversations"]),
     default="folder",
     show_default=True,
     help="What stands at PATH.",
@@ -45,6 +45,24 @@ def sources() -> None:
 @click.option(
     "--exclude", multiple=True, metavar="GLOB", help="Never read files like this; may be repeated."
 )
+@click.option(
+    "--me",
+    multiple=True,
+    metavar="WHO",
+    help="An address or name in it that is yours; may be repeated. For mail and chats.",
+)
+@click.option(
+    "--own/--reading",
+    default=True,
+    show_default=True,
+    help="Mostly your own writing, or what others wrote: no voice to learn.",
+)
+@click.option(
+    "--keep-deleted/--drop-deleted",
+    default=True,
+    show_default=True,
+    help="Whether text stays in the vault when its file is deleted.",
+)
 @json_option
 def add_source(
     path: Path,
@@ -52,6 +70,9 @@ def add_source(
     kind: str,
     include: tuple[str, ...],
     exclude: tuple[str, ...],
+    me: tuple[str, ...],
+    own: bool,
+    keep_deleted: bool,
     as_json: bool,
 ) -> None:
     """Allow the text under PATH to be collected, now and whenever it changes."""
@@ -62,6 +83,9 @@ def add_source(
             kind=kind,
             include=include,
             exclude=exclude,
+            me=me,
+            own=own,
+            keep_deleted=keep_deleted,
         )
         show(
             answer,

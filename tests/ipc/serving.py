@@ -160,12 +160,8 @@ class Administration:
     async def sources(self) -> list[Json]:
         return [await self._answer("sources")]
 
-    async def add_source(
-        self, *, name: str | None, kind: str, path: str, include: list[str], exclude: list[str]
-    ) -> Json:
-        return await self._answer(
-            "add_source", name=name, kind=kind, path=path, include=include, exclude=exclude
-        )
+    async def add_source(self, **facts: Any) -> Json:
+        return await self._answer("add_source", **facts)
 
     async def remove_source(self, name: str) -> Json:
         return await self._answer("remove_source", name=name)

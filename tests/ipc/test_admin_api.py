@@ -45,6 +45,9 @@ def test_a_source_arrives_as_it_was_named(tmp_path: Path) -> None:
             "path": "/home/a/Notizen",
             "include": ["*.md"],
             "exclude": [],
+            "me": [],
+            "own": True,
+            "keep_deleted": True,
         }
         for name in ("notes", "a/b c?d#e%2F", "Tagebücher 🐝"):
             assert admin.remove_source(name)["name"] == name

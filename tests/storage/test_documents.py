@@ -24,7 +24,13 @@ from storage.errors import RowDamaged, UnknownDocument
 from storage.known_files import FileStamp
 from storage.lookup import Lookup
 from storage.manifest import encode_row
-from storage.records import DocumentState, RedactedDocument, Redaction, StoredDocument
+from storage.records import (
+    DocumentState,
+    RedactedDocument,
+    Redaction,
+    SpokenTurn,
+    StoredDocument,
+)
 from storage.sealing import key_binding, row_binding
 from storage.tombstones import Tombstones
 from storage.vault import Vault
@@ -254,6 +260,21 @@ def test_redactions_are_kept_with_the_text() -> None:
         written("[email 1]"), redactions=(Redaction(kind="email", start=0, end=9),)
     )
     assert decode_document(encode_document(marked))[0]["redactions"] == [["email", 0, 9]]
+
+
+def test_turns_and_what_is_known_besides_are_kept(vault: Vault) -> None:
+    turns = (
+        SpokenTurn(own=False, speaker="A", start=0, end=4),
+        SpokenTurn(own=True, speaker="me", start=5, end=9),
+    )
+    chat = dataclasses.replace(
+        written("Tea?\nYes."), turns=turns, own=False, about={"title": "Tea"}
+    )
+
+    [kept] = vault.documents.put_many([chat])
+    stored = vault.documents.read(kept.document_id or 0)
+
+    assert (stored.turns, stored.own, dict(stored.about)) == (turns, False, {"title": "Tea"})
 
 
 @pytest.mark.parametrize("most_bytes", [1, 300, 1000, 10_000])

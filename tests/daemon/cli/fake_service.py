@@ -174,10 +174,8 @@ class FakeAdmin:
         self._note("sources")
         return self.source_list
 
-    async def add_source(
-        self, *, name: str | None, kind: str, path: str, include: list[str], exclude: list[str]
-    ) -> Json:
-        self._note("add_source", name=name, kind=kind, path=path, include=include, exclude=exclude)
+    async def add_source(self, **facts: Any) -> Json:
+        self._note("add_source", **facts)
         return SOURCE
 
     async def remove_source(self, name: str) -> Json:

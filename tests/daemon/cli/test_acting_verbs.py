@@ -31,6 +31,9 @@ def test_a_source_is_added_with_its_globs_and_an_absolute_path(
                 "path": str(tmp_path / "letters"),
                 "include": ["*.md", "*.txt"],
                 "exclude": ["drafts/*"],
+                "me": [],
+                "own": True,
+                "keep_deleted": True,
             },
         )
     ]
@@ -114,3 +117,15 @@ def test_a_night_without_now_says_how_nights_start(run: Run, service: FakeAdmin)
     assert result.exit_code == 2
     assert "--now" in result.stderr
     assert service.asked == []
+
+
+def test_a_source_says_whose_writing_it_is(run: Run, service: FakeAdmin) -> None:
+    run(
+        *("privacy", "sources", "add", "/mail", "--kind", "mail", "--reading", "--drop-deleted"),
+        *("--me", "a@example.org", "--me", "b@example.org"),
+    )
+
+    [(_, facts)] = service.asked
+    assert facts["kind"] == "mail"
+    assert facts["me"] == ["a@example.org", "b@example.org"]
+    assert (facts["own"], facts["keep_deleted"]) == (False, False)
