@@ -17,7 +17,11 @@ __all__ = ["keyring_session"]  # a fixture
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
 
+# Files of these folders train, a minute each; they begin first, so that no core waits for another
+# at the end. All others are a matter of seconds.
+LONG = ("tests/crash/", "tests/pipeline/", "tests/trainer/bench/")
 # Their tests look at the one story (tests/pipeline/conftest.py), which takes most of a minute.
+THE_STORY = "the story"
 OF_THE_STORY = {f"tests/pipeline/test_{name}.py" for name in ("night", "privacy", "serving")}
 
 
@@ -26,7 +30,18 @@ class ByFile(LoadScopeScheduling):  # type: ignore[misc]  # it comes without typ
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
-        return "the story" if file in OF_THE_STORY else file
+        return THE_STORY if file in OF_THE_STORY else file
+
+    def _assign_work_unit(self, node: Any) -> None:
+        """Give the next file; those that take long before all others."""
+        longest = next((scope for scope in self.workqueue if takes_long(scope)), None)
+        if longest is not None:
+            self.workqueue.move_to_end(longest, last=False)
+        super()._assign_work_unit(node)
+
+
+def takes_long(scope: str) -> bool:
+    return scope == THE_STORY or scope.startswith(LONG)
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -66,12 +66,12 @@ class Geometry:
         """Columns of all heads' keys, or of their values."""
         return self.key_value_heads * self.head_size
 
-    @property
+    @cached_property
     def qkv(self) -> int:
         """Columns of queries, keys and values side by side."""
         return self.queries + 2 * self.keys
 
-    @property
+    @cached_property
     def linears(self) -> tuple[tuple[int, int], ...]:
         """(out, in) of every matrix of one block: q, k, v, o, gate, up, down."""
         return (
@@ -80,7 +80,7 @@ class Geometry:
             (self.feed_forward, self.hidden), (self.hidden, self.feed_forward),
         )  # fmt: skip
 
-    @property
+    @cached_property
     def products(self) -> tuple[tuple[int, int], ...]:
         """The same as they are multiplied: (q, k, v), o, (gate, up), down."""
         return (

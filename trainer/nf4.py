@@ -13,7 +13,8 @@ from functools import cache
 from pathlib import Path
 
 import torch
-from bitsandbytes.functional import QuantState, dequantize_4bit
+
+from trainer.stock_kernels import QuantState, dequantize_4bit
 
 log = logging.getLogger("nightloom.kernels")
 

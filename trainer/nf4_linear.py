@@ -11,11 +11,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
-from bitsandbytes.functional import dequantize_4bit, get_4bit_type, quantize_4bit
-from bitsandbytes.nn.modules import Linear4bit, Params4bit
 
 from trainer.nf4 import Nf4Matrix
 from trainer.nf4_function import Part, linear
+from trainer.stock_kernels import (
+    Linear4bit,
+    Params4bit,
+    dequantize_4bit,
+    get_4bit_type,
+    quantize_4bit,
+)
 
 BLOCK = 64  # weights per constant (QLoRA, section 3)
 CONSTANTS_BLOCK = 256  # constants per constant of the second quantization

@@ -1,10 +1,9 @@
 """The service is killed; what it had acknowledged is there when it is started again."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
-from daemon.night_record import UNFINISHED
 from storage.records import DocumentState
 from tests.pipeline import tiny
 from tests.pipeline.living import (
@@ -58,29 +57,60 @@ def test_a_night_goes_on_from_its_checkpoint_when_the_service_is_killed(noted: N
     assert len(noted.admin.nights()) == 1
 
 
-@pytest.mark.parametrize("state", ["preparing", "judging", "publishing"])
-def test_a_night_is_taken_up_again_wherever_it_was_killed(noted: Nightloom, state: str) -> None:
+def test_a_night_is_taken_up_again_wherever_it_was_ended(noted: Nightloom) -> None:
+    """One night, killed as it begins, told to stop and killed as it judges and as it ends."""
     noted.start()
-    planned = {"preparing": lambda line: line["stage_progress"] is not None}
-    in_state = planned.get(state, lambda line: state_of(line) == state)
-    wait_for(noted.admin.run_night(), in_state)
+    wait_for(noted.admin.run_night(), lambda line: line["stage_progress"] is not None)
+    noted.kill()
+    number = assert_unfinished(noted, "preparing")
+
+    noted.start()
+    wait_for(noted.admin.run_night(), in_state("judging"))
+    assert noted.terminate() == 0
+    assert assert_unfinished(noted, "yielding") == number
+
+    noted.start()
+    night = noted.admin.run_night()
+    assert not any(line.get("step") for line in until_state(night, "judging"))  # none was lost
+    noted.kill()
+    assert assert_unfinished(noted, "judging") == number
+
+    noted.start()
+    wait_for(noted.admin.run_night(), in_state("publishing"))
     noted.kill()
     assert_whole(noted, documents=tiny.NOTES)
 
     noted.start()
     (killed,) = noted.admin.nights()
-    if killed["state"] == "done":  # its last transaction was as quick as we were
-        assert state == "publishing"
-    else:
-        assert killed["state"] in UNFINISHED
-        assert noted.admin.status()["adapter"] is None
-        assert noted.admin.status()["pending_documents"] == tiny.NOTES
-        entry = entry_of(noted.admin.run_night())
-        assert (entry["id"], entry["state"]) == (killed["id"], "done")
-    (night,) = noted.admin.nights()
-    assert noted.admin.status()["adapter"] == night["adapter"]
+    if killed["state"] != "done":  # its last transaction may have been as quick as we were
+        assert entry_of(noted.admin.run_night())["state"] == "done"
+    (night_entry,) = noted.admin.nights()
+    assert (night_entry["id"], noted.admin.status()["adapter"]) == (number, night_entry["adapter"])
     assert noted.admin.status()["pending_documents"] == 0
     assert len(noted.admin.adapters()) == 1
+
+
+def in_state(state: str) -> Callable[[Json], bool]:
+    return lambda line: state_of(line) == state
+
+
+def until_state(night: Iterator[Json], state: str) -> Iterator[Json]:
+    """All lines of progress up to the first in that state."""
+    for line in night:
+        yield line
+        if state_of(line) == state:
+            return
+
+
+def assert_unfinished(place: Nightloom, state: str) -> int:
+    """A dead service's vault is whole, and its only night stands there; the night's number."""
+    assert_whole(place, documents=tiny.NOTES)
+    with place.open_vault() as vault:
+        (kept,) = vault.ledger.nights()
+        counts = vault.documents.counts()
+        assert (kept["state"], vault.shelf.current()) == (state, None)
+        assert counts[DocumentState.NEW] == tiny.NOTES
+    return int(kept["id"])
 
 
 def test_what_was_collected_is_kept_when_the_service_is_killed(noted: Nightloom) -> None:
@@ -134,23 +164,6 @@ def test_sigterm_in_mid_night_leaves_a_checkpoint_and_no_process(
     assert not place.home.api_socket.exists()
     place.start()
     assert wait_for(place.admin.run_night(), at_step(1))["step"] == kept["steps"] + 1
-
-
-def test_sigterm_while_a_night_is_judged_costs_no_step(noted: Nightloom) -> None:
-    noted.start()
-    night = noted.admin.run_night()
-    wait_for(night, lambda line: state_of(line) == "judging")
-
-    assert noted.terminate() == 0
-
-    with noted.open_vault() as vault:
-        (kept,) = vault.ledger.nights()
-        assert (kept["state"], vault.shelf.current()) == ("yielding", None)
-        assert vault.verify().intact
-    noted.start()
-    lines = list(noted.admin.run_night())
-    assert [line["step"] for line in lines if line.get("step")] == []
-    assert (lines[-1]["night"]["id"], lines[-1]["night"]["state"]) == (kept["id"], "done")
 
 
 def test_chat_is_answered_before_a_long_night_ends(

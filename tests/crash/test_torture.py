@@ -8,7 +8,7 @@ from tests.crash.torture import torture
 from tests.pipeline import tiny
 from tests.pipeline.living import Nightloom
 
-KILLS = 3
+KILLS = 2
 
 
 @pytest.mark.slow

@@ -23,7 +23,7 @@ def idle() -> Iterator[Nightloom]:
         assert place.run("init", "--passphrase-file", str(place.passphrase)).exit_code == 0
         place.start()
         place.add_source()
-        for words in (("status",), ("why",), ("base", "list"), ("privacy", "preview")):
+        for words in (("status",), ("why",), ("adapters", "list"), ("privacy", "preview")):
             assert place.run(*words).exit_code == 0
         with place.client() as client:
             assert [model.id for model in client.models.list()] == ["personal", "base"]

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trainer.errors import BudgetTooSmall, RankTooLarge
@@ -57,6 +57,7 @@ def test_no_more_tokens_go_together_than_bring_something() -> None:
     assert plan.rows_per_step == 64
 
 
+@settings(max_examples=30)  # each plans a 7B, which takes a fifth of a second
 @given(budget=st.integers(0, 40 * GB), rank=st.sampled_from([8, 16, 64]))
 def test_a_plan_keeps_to_its_budget_and_says_truly_what_it_takes(budget: int, rank: int) -> None:
     sizes = replace(PERSONAL, rank=rank)
@@ -72,6 +73,7 @@ def test_a_plan_keeps_to_its_budget_and_says_truly_what_it_takes(budget: int, ra
     assert plan.rows_per_step * plan.row_tokens == sizes.rows_per_step * sizes.row_tokens
 
 
+@settings(max_examples=30)
 @given(budget=st.integers(8 * GB, 40 * GB), more=st.integers(0, 10 * GB))
 def test_more_memory_is_never_slower(budget: int, more: int) -> None:
     little, much = planned(budget), planned(budget + more)
