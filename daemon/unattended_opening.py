@@ -11,7 +11,8 @@ from storage.errors import KeeperUnavailable, NoSlotOpens, StorageError
 from storage.slot_keeping import slot_facts
 from storage.slots import PASSPHRASE, read_slots
 from storage.unattended import WRONG_KEY, Keeper
-from storage.vault import SLOTS, Vault
+from storage.vault import Vault
+from storage.vault_layout import SLOTS
 
 NEEDS_YOU = "it needs you"
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from storage.adapter_shelf import AdapterShelf
+from storage.adapter_withdrawal import WITHOUT_WEIGHTS
 from storage.errors import AdapterInUse
 from storage.records import AdapterStatus
 from storage.sealed_database import SealedDatabase
@@ -17,7 +18,6 @@ from storage.sealed_table import SealedTable
 
 NIGHTS, WEEKS, MONTHS = 7, 4, 12  # adapters to go back to, one for each
 DAY_SECONDS = 86_400.0
-WITHOUT_WEIGHTS = 2  # in the column `withdrawn`, where 1 is an adapter that saw forgotten text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,9 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-WITHDRAWN = 1  # in the column of this name; other numbers are other reasons to have no weights
+# In the column `withdrawn`: why an adapter has no weights.
+WITHDRAWN = 1  # it saw what was forgotten
+WITHOUT_WEIGHTS = 2  # a quota or its user took them, to make room
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +40,7 @@ def kept_adapter(
         seen_items=frozenset(known.get("seen_items", ())),
         withdrawn=row["withdrawn"] == WITHDRAWN,
         has_weights=not row["withdrawn"],
-        made_room=row["withdrawn"] == 2,
+        made_room=row["withdrawn"] == WITHOUT_WEIGHTS,
         current=row["id"] == current,
     )
 

@@ -16,8 +16,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlite_utils import Database
-
 from storage.backup_format import (
     ABOUT,
     END,
@@ -49,9 +47,11 @@ from storage.sealed_database import SealedDatabase, sqlite_errors_named
 from storage.sealed_files import SUFFIX
 from storage.sealing import derive_key
 from storage.slots import decode_slots, read_slots, unlock, write_slots
-from storage.vault import DATABASE, FILES, WITNESS, Vault
-from storage.vault import SLOTS as SLOT_FILE
+from storage.sqlite import Database
+from storage.vault import Vault
 from storage.vault_keys import load_keys
+from storage.vault_layout import DATABASE, FILES, WITNESS
+from storage.vault_layout import SLOTS as SLOT_FILE
 from storage.verification import VaultReport
 from storage.witness import Witness
 

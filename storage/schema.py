@@ -6,12 +6,12 @@ adapters) have their place now, so that no format has to change.
 """
 
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
-
-from sqlite_utils import Database
 
 from storage.errors import VaultDamaged, VaultTooNew
 from storage.sealing import FORMAT
+from storage.sqlite import Database
 
 APPLICATION_ID = 0x4E4C4F4D  # "NLOM"
 PAGE_BYTES = 16384  # seven texts of 2 KiB in one; 8192 holds three, and costs a fifth more time
@@ -29,6 +29,23 @@ COVERED: dict[str, tuple[str, ...]] = {
     "nights": ("id", "key"),
     "events": ("id", "chain", "key"),
 }
+INDEXES = (  # table, columns, unique
+    ("vault_keys", ["name"], True),
+    ("items", ["item_hash"], True),
+    ("items", ["source_hash"], False),
+    ("documents", ["item"], False),
+    ("documents", ["content_hash"], False),
+    ("documents", ["state"], False),
+    ("tombstones", ["hash"], True),
+    ("known_files", ["item_hash"], True),
+    ("known_files", ["source_hash"], False),
+    ("sources", ["name_hash"], True),
+    ("sealed_files", ["name_hash"], True),
+    ("sealed_files", ["disk_name"], True),
+    ("adapters", ["sha_hash"], True),
+    ("adapters", ["file"], True),
+    ("pointers", ["name"], True),
+)
 # Rows that carry a sealed cell of their own, with the column that holds it.
 SEALED_TABLES = ("sources", "sealed_files", "adapters", "nights", "events")
 
@@ -65,6 +82,9 @@ def check_format(database: Database) -> None:
         raise VaultTooNew(found=version, known=FORMAT)
 
 
+Table = Callable[..., None]  # makes a table of these columns, beside its number
+
+
 def create_tables(database: Database) -> None:
     """All tables of format 1, strict ones."""
 
@@ -78,13 +98,25 @@ def create_tables(database: Database) -> None:
             **options,  # type: ignore[arg-type]
         )
 
-    # keys: roots wrap epochs and vault keys, epochs wrap data keys
+    _create_keys(table)
+    _create_documents(table)
+    _create_adapters(table)
+    for name, columns, unique in INDEXES:
+        database.table(name).create_index(columns, unique=unique)
+    database.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    database.execute(f"PRAGMA user_version = {FORMAT}")
+
+
+def _create_keys(table: Table) -> None:
+    """Roots wrap epochs and vault keys, epochs wrap data keys."""
     table("vault_keys", {"name": str, "root": int, "wrapped": bytes})
     table("epochs", {"root": int, "wrapped": bytes})
     table("data_keys", {"epoch": int, "wrapped": bytes})
     table("manifest", {"sealed": bytes})
 
-    # documents: narrow rows apart from their text, so that a look at the heads reads no text
+
+def _create_documents(table: Table) -> None:
+    """Narrow rows apart from their text, so that a look at the heads reads no text."""
     table("items", {"item_hash": bytes, "source_hash": bytes})
     table(
         "documents",
@@ -101,8 +133,11 @@ def create_tables(database: Database) -> None:
     table("document_texts", {"sealed": bytes})
     table("tombstones", {"hash": bytes, "day": str})
     table("known_files", {"item_hash": bytes, "source_hash": bytes, "stamp_hash": bytes})
-
     table("sources", {"name_hash": bytes, "key": int, "sealed": bytes})
+
+
+def _create_adapters(table: Table) -> None:
+    """What nights leave: files, adapters, records."""
     table(
         "sealed_files",
         {
@@ -129,24 +164,3 @@ def create_tables(database: Database) -> None:
     table("pointers", {"name": str, "adapter": int}, foreign_keys=[("adapter", "adapters")])
     table("nights", {"key": int, "sealed": bytes})
     table("events", {"chain": bytes, "key": int, "sealed": bytes})
-
-    for name, columns, unique in (
-        ("vault_keys", ["name"], True),
-        ("items", ["item_hash"], True),
-        ("items", ["source_hash"], False),
-        ("documents", ["item"], False),
-        ("documents", ["content_hash"], False),
-        ("documents", ["state"], False),
-        ("tombstones", ["hash"], True),
-        ("known_files", ["item_hash"], True),
-        ("known_files", ["source_hash"], False),
-        ("sources", ["name_hash"], True),
-        ("sealed_files", ["name_hash"], True),
-        ("sealed_files", ["disk_name"], True),
-        ("adapters", ["sha_hash"], True),
-        ("adapters", ["file"], True),
-        ("pointers", ["name"], True),
-    ):
-        database.table(name).create_index(columns, unique=unique)
-    database.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-    database.execute(f"PRAGMA user_version = {FORMAT}")

@@ -11,13 +11,12 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from sqlite_utils import Database
-
 from storage.durable import Observer, unobserved
 from storage.errors import SealBroken, StorageFailing, StorageFull, VaultDamaged
 from storage.manifest import Cell, Manifest
 from storage.schema import COVERED
 from storage.sealing import derive_key, row_binding, seal, unseal
+from storage.sqlite import Database
 from storage.vault_keys import DataKey, KeyRow, VaultKeys
 from storage.witness import Witness
 

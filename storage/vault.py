@@ -8,9 +8,7 @@ time. Knows nothing of models, sockets or files being watched.
 import contextlib
 import dataclasses
 import os
-import secrets
-import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,74 +19,37 @@ from storage.adapter_quota import AdapterQuota
 from storage.adapter_shelf import AdapterShelf
 from storage.backup import Backup
 from storage.documents import Documents, today
-from storage.durable import (
-    PRIVATE_FOLDER,
-    Observer,
-    create_private,
-    drop_unfinished,
-    full_disk_named,
-    lock_exclusively,
-    sync_folder,
-    unobserved,
-)
-from storage.errors import (
-    EmptyPassphrase,
-    RolledBack,
-    StorageError,
-    VaultBusy,
-    VaultDamaged,
-    VaultExists,
-    VaultMissing,
-)
+from storage.durable import PRIVATE_FOLDER, Observer, drop_unfinished, unobserved
+from storage.errors import RolledBack, StorageError, VaultDamaged, VaultMissing
 from storage.forgetting import Forgetting
 from storage.keyring_keeper import KEYRING
 from storage.keyring_witness import KeyringWitness, Outside
-from storage.keys import (
-    DEFAULT_ARGON2,
-    Argon2Parameters,
-    Passphrase,
-    RecoveryKey,
-    RootKey,
-    Secret,
-)
+from storage.keys import DEFAULT_ARGON2, Argon2Parameters, RootKey, Secret
 from storage.known_files import KnownFiles
 from storage.ledger import Ledger
 from storage.letting_go import LettingGo
 from storage.locked_memory import lock_keys
 from storage.lookup import Lookup
+from storage.moving import Moving
 from storage.rotation import Progress, Rotated, rotate, settle
-from storage.schema import check_format, connect, create_tables
+from storage.schema import check_format, connect
 from storage.sealed_database import SealedDatabase, sqlite_errors_named
 from storage.sealed_files import SealedFiles
 from storage.sealing import derive_key
 from storage.settings import KeptSettings
-from storage.slot_keeping import (
-    SlotFacts,
-    SlotKeeping,
-    dropped_on_failure,
-    kept_by,
-    unlock_unattended,
-)
-from storage.slots import (
-    SlotFile,
-    authenticated,
-    passphrase_slot,
-    read_slots,
-    recovery_slot,
-    unlock,
-    write_slots,
-)
+from storage.slot_keeping import SlotFacts, SlotKeeping, unlock_unattended
+from storage.slots import SlotFile, read_slots, unlock
 from storage.snapshot import Snapshot
 from storage.sources import Sources
 from storage.unattended import Keeper
 from storage.unattended import keepers as all_keepers
-from storage.vault_keys import VaultKeys, create_keys, load_keys
+from storage.vault_keys import VaultKeys, load_keys
+from storage.vault_layout import DATABASE, FILES, SLOTS, WITNESS
+from storage.vault_making import lock_or_busy, make_vault, released_on_failure
 from storage.verification import VaultReport, verify
 from storage.witness import Witness
 
-DATABASE, SLOTS, WITNESS, LOCK, FILES = "vault.db", "slots.json", "witness", "lock", "files"
 _ADAPTERS, _CHECKPOINTS, _SAMPLES = "adapters", "checkpoints", "samples"
-_VAULT_ID_BYTES = 16
 WITNESS_MISSING = "witness_missing"  # the kind of the event that records it
 
 
@@ -131,6 +92,7 @@ class Vault:
         self.sources = Sources(database, lookup)
         self.settings = KeptSettings(database, lookup)
         self.letting_go = LettingGo(database, lookup)
+        self.moving = Moving(database, lookup)
         self.shelf = AdapterShelf(database, lookup, files[_ADAPTERS])
         self.adapter_quota = AdapterQuota(database, self.shelf, files[_ADAPTERS])
         self.checkpoints = files[_CHECKPOINTS]
@@ -170,42 +132,14 @@ class Vault:
         `KeeperUnavailable`, `VaultExists` unless the folder is missing or empty, `VaultBusy` while
         another process makes one there, `StorageFull`.
         """
-        if passphrase is None and keeper is None:
-            raise EmptyPassphrase
-        secret = None if passphrase is None else Passphrase(text=passphrase)
-        if folder.is_symlink() or (folder.exists() and any(folder.iterdir())):
-            raise VaultExists
-        folder.parent.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
-        draft = folder.with_name(f".{folder.name}.creating")
-        draft.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
-        lock = _lock_or_busy(draft)
-        places = [draft]
-        with contextlib.ExitStack() as stack:
-            stack.enter_context(_released_on_failure(lock))
-            stack.enter_context(_removed_on_failure(places))
-            stack.enter_context(full_disk_named())
-            _empty(draft)
-            recovery_key = RecoveryKey.generate()
-            root = RootKey.generate(1)
-            vault_id = secrets.token_bytes(_VAULT_ID_BYTES)
-            keys = _furnish(draft, root, vault_id)
-            slots = [recovery_slot(recovery_key, root, vault_id=vault_id)]
-            if secret is not None:
-                slots.insert(0, passphrase_slot(secret, root, vault_id=vault_id, argon2=argon2))
-            if keeper is not None:
-                slots.append(kept_by(keeper, root, vault_id=vault_id))
-                stack.enter_context(dropped_on_failure(keeper, slots[-1], vault_id=vault_id))
-            write_slots(draft / SLOTS, authenticated(vault_id, tuple(slots), {1: root}))
-            sync_folder(draft)
-            observe("create:before-rename")
-            try:
-                draft.rename(folder)
-            except OSError as error:
-                raise VaultExists from error
-            places.append(folder)
-            sync_folder(folder.parent)
-            vault = cls._open_with(folder, keys, lock, observe=observe, day=day)
-        return vault, recovery_key.printed()
+        return make_vault(
+            folder,
+            lambda keys, lock: cls._open_with(folder, keys, lock, observe=observe, day=day),
+            passphrase=passphrase,
+            keeper=keeper,
+            argon2=argon2,
+            observe=observe,
+        )
 
     @classmethod
     def open(
@@ -268,8 +202,8 @@ class Vault:
             if (folder / DATABASE).exists():
                 raise VaultDamaged(what="the file slots.json is missing")
             raise VaultMissing
-        lock = _lock_or_busy(folder)
-        with _released_on_failure(lock):
+        lock = lock_or_busy(folder)
+        with released_on_failure(lock):
             drop_unfinished(folder / SLOTS)
             slots = read_slots(folder / SLOTS)
             if not (folder / DATABASE).is_file():
@@ -442,56 +376,3 @@ class Vault:
         traceback: TracebackType | None,
     ) -> None:
         self._close(witness=error is None)
-
-
-def _furnish(folder: Path, root: RootKey, vault_id: bytes) -> VaultKeys:
-    """Database and witness of a new vault."""
-    os.close(create_private(folder / DATABASE))  # SQLite's log and index files take its mode
-    with sqlite_errors_named(), contextlib.closing(connect(folder / DATABASE)) as database:
-        with database.atomic():
-            create_tables(database)
-            keys = create_keys(database, root, vault_id)
-            witness = Witness(folder / WITNESS, derive_key(keys.manifest, "witness"))
-            sealed = SealedDatabase(database, keys, witness)
-            sealed.first_manifest()
-        witness.start_anew(sealed.manifest.generation)
-        database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-    return keys
-
-
-def _lock_or_busy(folder: Path) -> int:
-    lock = lock_exclusively(folder / LOCK)
-    if lock is None:
-        raise VaultBusy
-    return lock
-
-
-@contextlib.contextmanager
-def _released_on_failure(lock: int) -> Iterator[None]:
-    try:
-        yield
-    except BaseException:
-        os.close(lock)
-        raise
-
-
-@contextlib.contextmanager
-def _removed_on_failure(places: Iterable[Path]) -> Iterator[None]:
-    """Also from its own place: nobody was told the recovery key."""
-    try:
-        yield
-    except BaseException:
-        for place in places:
-            shutil.rmtree(place, ignore_errors=True)
-        raise
-
-
-def _empty(folder: Path) -> None:
-    """What an interrupted creation left; nobody was told a key to it."""
-    for path in folder.iterdir():
-        if path.name == LOCK:
-            continue
-        if path.is_dir():
-            shutil.rmtree(path)
-        else:
-            path.unlink()

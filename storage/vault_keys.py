@@ -11,7 +11,6 @@ from itertools import repeat
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlite_utils import Database
 
 from storage.errors import SealBroken, VaultDamaged
 from storage.keys import RootKey
@@ -26,6 +25,7 @@ from storage.sealing import (
     seal_each,
     unseal,
 )
+from storage.sqlite import Database
 
 # These survive a rotation of root and epochs: hashes and tombstones stay true.
 _LOOKUP, _MANIFEST, _AUDIT = "lookup", "manifest", "audit"

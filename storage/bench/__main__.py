@@ -5,18 +5,14 @@ whoever starts this makes it and takes it away.
 """
 
 import argparse
-import ctypes
 import json
-import os
-import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from storage.bench.child import end_with
 from storage.bench.comparing import compare
 from storage.errors import StorageError
-
-PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -28,21 +24,13 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("--end-with", type=int)
     asked = parser.parse_args(words)
     if asked.end_with is not None:
-        _end_with(asked.end_with)
+        end_with(asked.end_with)
     try:
         answer = compare(asked.folder, count=asked.documents, rounds=asked.rounds, say=_say)
     except StorageError as error:
         answer = {"error": str(error)}
     print(json.dumps(answer), flush=True)
     return int("error" in answer)
-
-
-def _end_with(parent: int) -> None:
-    """Be killed when the parent is gone, on Linux; a long measurement would else go on."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-        if os.getppid() != parent:
-            os._exit(0)
 
 
 def _say(line: str) -> None:

@@ -8,7 +8,8 @@ from storage.document_rows import PutOutcome
 from storage.keys import Argon2Parameters
 from storage.records import DocumentState, RedactedDocument, StoredDocument
 from storage.schema import connect
-from storage.vault import DATABASE, Vault
+from storage.vault import Vault
+from storage.vault_layout import DATABASE
 
 _QUICK = Argon2Parameters(time_cost=1, memory_kib=64, lanes=1)  # nobody is kept out here
 

@@ -14,7 +14,8 @@ from storage.backup_format import decode_rows as rows_of
 from storage.errors import BackupDamaged, BackupInterrupted, BackupNeedsRecoveryKey
 from storage.keys import RecoveryKey, RootKey, recovery_key_pair
 from storage.slots import RECOVERY, Slot, SlotFile, authenticated, read_slots, write_slots
-from storage.vault import SLOTS, Vault
+from storage.vault import Vault
+from storage.vault_layout import SLOTS
 from tests.storage.backing_up import CANARY, backed_up, furnish, make_vault, opened, restored
 from tests.storage.making import PASSPHRASE, put
 

@@ -27,7 +27,8 @@ from storage.keys import RecoveryKey
 from storage.records import DocumentState, StoredDocument
 from storage.restoring import restore
 from storage.slots import read_slots
-from storage.vault import SLOTS, Vault
+from storage.vault import Vault
+from storage.vault_layout import SLOTS
 from tests.storage.backing_up import (
     CANARY,
     backed_up,

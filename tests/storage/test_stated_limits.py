@@ -8,7 +8,8 @@ import pytest
 from storage.errors import NoSuchSlot, RolledBack, VaultDamaged
 from storage.keys import Passphrase
 from storage.records import DocumentState
-from storage.vault import SLOTS, WITNESS, Vault
+from storage.vault import Vault
+from storage.vault_layout import SLOTS, WITNESS
 from tests.storage.backing_up import backed_up, make_vault, restored
 from tests.storage.making import PASSPHRASE, put, reopen
 

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from storage.vault import WITNESS, Vault
+from storage.vault import Vault
+from storage.vault_layout import WITNESS
 from storage.witness import encode_record
 from storage.witnessing import Outsider, Statement, statements
 
