@@ -1,0 +1,72 @@
+"""Sources of kind `chats`: exports of chats, in a folder or one file; a document per conversation.
+
+Which export a file is, is recognised in the child that reads it. Where people are named, the user
+has to be: `me` of the settings.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import islice
+
+from daemon.collecting.extraction import extract_file
+from daemon.collecting.folder_source import FolderSource
+from daemon.collecting.skipping import SkipReason
+from daemon.collecting.source import FoundFile, ReadFile
+from daemon.errors import ChatsNameNobody
+
+EXPORTS = ("*.txt", "*.json", "*.jsonl", "*.zip")
+MOST_EXPORT_BYTES = 1 << 30  # of an export; a file of many documents is large by itself
+ASKED_FILES = 20  # looked into when a source is added
+ASKED_BYTES = 64 << 20  # of one of them; a larger one is read for its words only
+FORMAT = "chats"
+SPEAKERS_FORMAT = "chat_speakers"
+
+
+class ChatsSource(FolderSource):
+    """See `source.Source`. Everything but reading is as in a folder."""
+
+    def read(self, file: FoundFile) -> ReadFile | SkipReason:
+        """Without conversations older than the source's retention, however new the file is."""
+        content = self._extracted(file, FORMAT)
+        if isinstance(content, SkipReason):
+            return content
+        young = (one for one in content.documents if not self.too_old(one.modified_at))
+        return replace(content, documents=young)
+
+    def check_settings(self) -> None:
+        """Whether the user is named where that is needed; for when the source is added. Blocks.
+
+        Raises:
+            ChatsNameNobody: in none of the first exports one of the speakers is the user.
+        """
+        speakers = 0
+        files = (find for find in self.scan() if isinstance(find, FoundFile))
+        for file in islice((one for one in files if one.size <= ASKED_BYTES), ASKED_FILES):
+            for others, mine in self._speakers(file):
+                if mine:
+                    return
+                speakers = max(speakers, others)
+        if speakers:
+            raise ChatsNameNobody(speakers)
+
+    def _speakers(self, file: FoundFile) -> Iterator[tuple[int, int]]:
+        """(all speakers, those who are the user) of the chats in an export that names people."""
+        content = self._extracted(file, SPEAKERS_FORMAT)
+        if isinstance(content, ReadFile):
+            for document in content.documents:
+                about = document.about
+                yield int(about["speakers"]), int(about["named"])
+
+    def _extracted(self, file: FoundFile, format: str) -> ReadFile | SkipReason:
+        if self._extractor is None:
+            return SkipReason.UNKNOWN_FORMAT
+        return extract_file(
+            self._extractor,
+            self.folder,
+            file,
+            format=format,
+            settings=self.settings,
+            most_bytes=max(MOST_EXPORT_BYTES, self._most_bytes),
+            most_document_bytes=self._most_bytes,
+            open_file=self._open_file,
+        )
