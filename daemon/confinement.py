@@ -1,8 +1,9 @@
-"""What the engine takes away from itself before it reads anything: network, core dumps, tracing.
+"""What a child takes away from itself before it reads anything: network, core dumps, tracing.
 
 On Linux a seccomp filter refuses `socket()` for every family but AF_UNIX and io_uring as a way
 around it; it is proven by trying. Elsewhere nothing of the kind is claimed. The filter is written
-out here because it is eleven instructions; see seccomp(2) and linux/filter.h.
+out here because it is eleven instructions; see seccomp(2) and linux/filter.h. The extractor's
+child gives up far more, in `extracting/sandbox.py`.
 """
 
 import ctypes
@@ -13,6 +14,7 @@ import resource
 import socket
 import struct
 import sys
+from collections.abc import Iterable
 
 PR_SET_PDEATHSIG = 1
 PR_SET_DUMPABLE = 4
@@ -24,6 +26,7 @@ SIGKILL = 9
 LOAD_WORD = 0x20  # BPF_LD | BPF_W | BPF_ABS
 JUMP_IF_EQUAL = 0x15  # BPF_JMP | BPF_JEQ | BPF_K
 JUMP_IF_AT_LEAST = 0x35  # BPF_JMP | BPF_JGE | BPF_K
+JUMP_IF_ANY = 0x45  # BPF_JMP | BPF_JSET | BPF_K
 RETURN = 0x06  # BPF_RET | BPF_K
 ALLOW = 0x7FFF0000
 REFUSE = 0x00050000 | errno.EACCES
@@ -38,21 +41,26 @@ SYSCALLS = {
 }
 
 
+Instruction = tuple[int, int, int, int]  # code, jump if true, jump if false, operand
+
+
 class _Filter(ctypes.Structure):
     _fields_ = (("length", ctypes.c_ushort), ("instructions", ctypes.c_void_p))
 
 
 def confine_engine() -> None:
     """Deny this process, for good, what an engine does not need; die with the service."""
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    die_with_parent(os.getppid())
+    protect_memory()
+    _deny_network()
+
+
+def die_with_parent(parent: int) -> None:
+    """Be killed when the thread that started this process ends. Linux alone has this."""
     if sys.platform == "linux":
-        libc = ctypes.CDLL(None, use_errno=True)
-        parent = os.getppid()
-        libc.prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0)
-        if os.getppid() != parent:  # it died between the two calls
+        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0)
+        if os.getppid() != parent:  # it died before the call
             os._exit(0)
-        libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
-        _deny_network(libc)
 
 
 def protect_memory() -> None:
@@ -74,14 +82,24 @@ def network_is_denied() -> bool:
     return True
 
 
-def _deny_network(libc: ctypes.CDLL) -> None:
+def install_filter(program: Iterable[Instruction]) -> bool:
+    """Put a filter on this process's system calls, for good; whether the kernel took it."""
+    data = b"".join(struct.pack("=HBBI", *instruction) for instruction in program)
+    instructions = ctypes.create_string_buffer(data, len(data))
+    filter_ = _Filter(len(data) // 8, ctypes.addressof(instructions))
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+    refused = libc.prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, ctypes.byref(filter_), 0, 0)
+    return bool(refused == 0)
+
+
+def _deny_network() -> None:
     known = SYSCALLS.get(platform.machine())
-    if known is None:
+    if sys.platform != "linux" or known is None:
         return
     architecture, socket_number, io_uring_number = known
-    program = b"".join(
-        struct.pack("=HBBI", *instruction)
-        for instruction in (
+    install_filter(
+        (
             (LOAD_WORD, 0, 0, OFFSET_ARCHITECTURE),
             (JUMP_IF_EQUAL, 1, 0, architecture),
             (RETURN, 0, 0, REFUSE),  # another calling convention of the same kernel
@@ -95,7 +113,3 @@ def _deny_network(libc: ctypes.CDLL) -> None:
             (RETURN, 0, 0, REFUSE),
         )
     )
-    instructions = ctypes.create_string_buffer(program, len(program))
-    filter_ = _Filter(len(program) // 8, ctypes.addressof(instructions))
-    if libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0:
-        libc.prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, ctypes.byref(filter_), 0, 0)

@@ -1,23 +1,24 @@
-"""Sources of kind `folder`: plain text files in a folder and the folders below it.
+"""Sources of kind `folder`: files with text in them, in a folder and the folders below it.
 
 Follows no links, stays on one file system, opens nothing but regular files.
 """
 
 import os
-import stat
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from daemon.collecting.decoding import decode
+from daemon.collecting.file_place import place_of
+from daemon.collecting.folder_reading import FolderReading
 from daemon.collecting.ignoring import IgnoreFiles, is_ignore_file
-from daemon.collecting.marker import is_marked_off
-from daemon.collecting.reading import Opener, kind_reason, read_file, reason_of
+from daemon.collecting.program_files import ProgramFiles
+from daemon.collecting.reading import Opener, kind_reason, reason_of
 from daemon.collecting.selection import Rule, Selection, Verdict
 from daemon.collecting.skipping import Skipped, SkipReason
-from daemon.collecting.source import FoundFile, ReadFile, kept_path
-from daemon.errors import SourceMissing, SourceNotAFolder, SourceUnreadable
-from storage.records import CollectedDocument, SourceSettings
+from daemon.collecting.source import FoundFile, ReadFile
+from daemon.collecting.whereabouts import files_of
+from daemon.extracting.extractor import Extractor
+from storage.records import SourceSettings
 
 REASONS = {
     Rule.HIDDEN: SkipReason.HIDDEN,
@@ -25,6 +26,7 @@ REASONS = {
     Rule.IGNORED: SkipReason.IGNORED,
     Rule.UNDECIDED: SkipReason.UNREADABLE,
     Rule.NOT_INCLUDED: SkipReason.NOT_INCLUDED,
+    Rule.OF_A_PROGRAM: SkipReason.OF_A_PROGRAM,
 }
 DAY_SECONDS = 86_400.0
 
@@ -35,6 +37,7 @@ class FolderSource:
     Args:
         most_bytes: of a file.
         exclusions: globs for all sources.
+        extractor: reads what is not plain text; without one only plain text is read.
         open_file, now: the system's own; tests give others.
     """
 
@@ -44,40 +47,52 @@ class FolderSource:
         *,
         most_bytes: int,
         exclusions: Sequence[str] = (),
+        extractor: Extractor | None = None,
         open_file: Opener = os.open,
         now: Callable[[], float] = time.time,
     ) -> None:
         self.settings = settings
-        self.folder = Path(settings.path)
         self._exclusions = tuple(exclusions)
-        self._ignores = IgnoreFiles(self.folder, open_file)
-        self._selection = Selection(
-            include=settings.include,
-            exclude=settings.exclude,
-            everywhere=exclusions,
-            place=settings.path,
-            word=self._ignores.word,
-        )
         self._most_bytes = most_bytes
+        self._extractor = extractor
         self._open_file = open_file
         self._now = now
+        self._settle_in()
+
+    def _settle_in(self) -> None:
+        """Where the source is may be another kind of place than before: a file, or a folder."""
+        self._place = place_of(self.settings)
+        self._ignores = IgnoreFiles(self.folder, self._open_file)
+        self._programs = ProgramFiles(self.folder, self._open_file)
+        self._selection = self._select()
+
+    def _select(self) -> Selection:
+        return Selection(
+            include=self.settings.include if self._place.only is None else ("*",),
+            exclude=self.settings.exclude,
+            everywhere=self._exclusions,
+            place=str(self.folder),
+            word=self._ignores.word,
+            of_a_program=self._programs.have,
+        )
+
+    @property
+    def folder(self) -> Path:
+        return self._place.folder
+
+    @property
+    def only(self) -> str | None:
+        return self._place.only
 
     def check(self) -> tuple[int, int]:
-        try:
-            status = self.folder.lstat()
-            if not stat.S_ISDIR(status.st_mode):
-                raise SourceNotAFolder
-            with os.scandir(self.folder):
-                return status.st_dev, status.st_ino
-        except FileNotFoundError:
-            raise SourceMissing from None
-        except NotADirectoryError:
-            raise SourceNotAFolder from None
-        except OSError:
-            raise SourceUnreadable from None
+        if place_of(self.settings) != self._place:
+            self._settle_in()
+        return self._place.identity()
 
     def verdict(self, path: str) -> Verdict:
         """What globs and ignore files say about a file; for `privacy test`."""
+        if self.only not in (None, path):
+            return Verdict(wanted=False, rule=Rule.NOT_INCLUDED)
         return self._selection.of_file(path)
 
     def too_old(self, modified_at: float) -> bool:
@@ -86,7 +101,9 @@ class FolderSource:
         return days is not None and self._now() - modified_at > days * DAY_SECONDS
 
     def excludes(self, path: str) -> bool:
-        return self.verdict(path).rule in (Rule.EXCLUDED, Rule.IGNORED)
+        return any(
+            self.verdict(file).rule in (Rule.EXCLUDED, Rule.IGNORED) for file in files_of(path)
+        )
 
     def exclusions(self) -> bytes:
         globs = (*self._exclusions, "", *self.settings.exclude)
@@ -94,6 +111,8 @@ class FolderSource:
         return repr(globs).encode("utf-8", "surrogatepass") + ignores if any(globs) else ignores
 
     def concerns(self, path: str, *, is_folder: bool) -> bool:
+        if self.only is not None and is_folder:
+            return not path
         if is_ignore_file(path):
             return True
         verdict = self._selection.of_way(path) if is_folder else self.verdict(path)
@@ -102,6 +121,11 @@ class FolderSource:
     def scan(self, path: str = "") -> Iterator[FoundFile | Skipped]:
         if not path:
             self._ignores.again()
+            self._programs.again()
+        if self.only is not None:
+            if path and path != self.only:
+                return
+            path = self.only
         whole = self._selection.of_way("")
         if not whole.wanted:
             yield Skipped(path="", reason=REASONS[whole.rule])
@@ -118,27 +142,14 @@ class FolderSource:
             yield self._found(path, status)
 
     def read(self, file: FoundFile) -> ReadFile | SkipReason:
-        if file.size > self._most_bytes:
-            return SkipReason.TOO_LARGE
-        if file.size == 0:
-            return SkipReason.EMPTY
-        content = read_file(
-            self.folder, file.path, most_bytes=self._most_bytes, open_file=self._open_file
+        reading = FolderReading(
+            root=self.folder,
+            settings=self.settings,
+            most_bytes=self._most_bytes,
+            extractor=self._extractor,
+            open_file=self._open_file,
         )
-        if isinstance(content, SkipReason):
-            return content
-        text = decode(content.data)
-        if isinstance(text, SkipReason):
-            return text
-        if is_marked_off(text):
-            return SkipReason.MARKED
-        document = CollectedDocument(
-            source=self.settings.name,
-            path=kept_path(file.path),
-            modified_at=content.mtime_ns / 1e9,
-            text=text,
-        )
-        return ReadFile(documents=iter((document,)), size=content.size, mtime_ns=content.mtime_ns)
+        return reading.read(file)
 
     def _is_own_folder(self, path: str) -> bool:
         """Whether `path` is a folder that is reached without following a link."""

@@ -38,16 +38,34 @@ def read_file(
     root: Path, relative: str, *, most_bytes: int, open_file: Opener = os.open
 ) -> FileBytes | SkipReason:
     """Read `relative` below `root`, or say why not."""
+    descriptor = open_regular(root, relative, open_file=open_file)
+    if isinstance(descriptor, SkipReason):
+        return descriptor
+    try:
+        return _read(descriptor, most_bytes)
+    except OSError as error:
+        return reason_of(error)
+    finally:
+        os.close(descriptor)
+
+
+def open_regular(root: Path, relative: str, *, open_file: Opener = os.open) -> int | SkipReason:
+    """A descriptor of `relative` below `root`, for the caller to close, or why there is none."""
     try:
         folder = _open_folder(root, relative.split("/")[:-1], open_file)
     except OSError as error:
         return reason_of(error)
     try:
-        return _read_in(folder, relative.rpartition("/")[2], most_bytes, open_file)
+        return _open_in(folder, relative.rpartition("/")[2], open_file)
     except OSError as error:
         return reason_of(error)
     finally:
         os.close(folder)
+
+
+def state_of(status: os.stat_result) -> tuple[int, int]:
+    """Another value when the file was written to."""
+    return status.st_size, status.st_mtime_ns
 
 
 def reason_of(error: OSError) -> SkipReason:
@@ -74,24 +92,28 @@ def _open_folder(root: Path, names: list[str], open_file: Opener) -> int:
     return folder
 
 
-def _read_in(folder: int, name: str, most_bytes: int, open_file: Opener) -> FileBytes | SkipReason:
+def _open_in(folder: int, name: str, open_file: Opener) -> int | SkipReason:
     seen = os.stat(name, dir_fd=folder, follow_symlinks=False)
     reason = kind_reason(seen.st_mode)
     if reason is not None:
         return reason  # opening a pipe would wake who waits at its other end
     descriptor = open_file(name, _FILE_FLAGS, dir_fd=folder)
+    reason = SkipReason.UNREADABLE
     try:
-        before = os.fstat(descriptor)
-        reason = kind_reason(before.st_mode)
-        if reason is not None:
-            return reason
-        if before.st_size > most_bytes:
-            return SkipReason.TOO_LARGE
-        data = _read_all(descriptor, most_bytes=before.st_size + 1)
-        after = os.fstat(descriptor)
+        reason = kind_reason(os.fstat(descriptor).st_mode)
     finally:
-        os.close(descriptor)
-    if len(data) != before.st_size or _state(before) != _state(after):
+        if reason is not None:
+            os.close(descriptor)
+    return descriptor if reason is None else reason
+
+
+def _read(descriptor: int, most_bytes: int) -> FileBytes | SkipReason:
+    before = os.fstat(descriptor)
+    if before.st_size > most_bytes:
+        return SkipReason.TOO_LARGE
+    data = _read_all(descriptor, most_bytes=before.st_size + 1)
+    after = os.fstat(descriptor)
+    if len(data) != before.st_size or state_of(before) != state_of(after):
         return SkipReason.CHANGING
     return FileBytes(data=data, size=before.st_size, mtime_ns=before.st_mtime_ns)
 
@@ -102,7 +124,3 @@ def _read_all(descriptor: int, *, most_bytes: int) -> bytes:
         pieces.append(piece)
         left -= len(piece)
     return b"".join(pieces)
-
-
-def _state(status: os.stat_result) -> tuple[int, int]:
-    return status.st_size, status.st_mtime_ns

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from daemon.collecting.ignoring import Word
+from daemon.collecting.program_files import is_of_a_program
 
 
 class Rule(StrEnum):
@@ -24,6 +25,7 @@ class Rule(StrEnum):
     IGNORED = "ignored"  # by an ignore file in the source
     UNDECIDED = "undecided"  # an ignore file cannot be read
     HIDDEN = "hidden"
+    OF_A_PROGRAM = "of_a_program"  # its settings, templates, bin, lock files
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +39,7 @@ class Verdict:
 
 _HIDDEN = Verdict(wanted=False, rule=Rule.HIDDEN)
 _NOT_INCLUDED = Verdict(wanted=False, rule=Rule.NOT_INCLUDED)
+_OF_A_PROGRAM = Verdict(wanted=False, rule=Rule.OF_A_PROGRAM)
 _FOLDER = Verdict(wanted=True, rule=Rule.INCLUDED)
 
 
@@ -57,6 +60,7 @@ class Selection:
         everywhere: excludes for all sources.
         place: where the source is, absolute.
         word: what the source's ignore files say of a path.
+        of_a_program: whether a path is what a program keeps for itself.
     """
 
     def __init__(
@@ -67,6 +71,7 @@ class Selection:
         everywhere: Sequence[str] = (),
         place: str = "",
         word: Callable[..., Word] = _nothing,
+        of_a_program: Callable[..., bool] = is_of_a_program,
     ) -> None:
         self._include = [_Glob(glob) for glob in include]
         relative = [glob for glob in everywhere if not glob.startswith("/")]
@@ -74,6 +79,7 @@ class Selection:
         self._absolute = [_Glob(glob) for glob in everywhere if glob.startswith("/")]
         self._place = place.strip("/")
         self._word = word
+        self._of_a_program = of_a_program
         self._source = self._of_source()
 
     def of_file(self, relative: str) -> Verdict:
@@ -107,8 +113,10 @@ class Selection:
         return self._left_out(relative, is_folder=True)
 
     def _left_out(self, relative: str, *, is_folder: bool) -> Verdict:
-        if relative.rpartition("/")[2].startswith("."):
+        if self._is_hidden(relative, is_folder=is_folder):
             return _HIDDEN
+        if self._of_a_program(relative, is_folder=is_folder):
+            return _OF_A_PROGRAM
         for glob in self._exclude:
             if glob.fits(relative):
                 return _excluded(glob)
@@ -116,6 +124,9 @@ class Selection:
             if glob.fits(f"{self._place}/{relative}"):
                 return _excluded(glob)
         return _WORDS[self._word(relative, is_folder=is_folder)]
+
+    def _is_hidden(self, relative: str, *, is_folder: bool) -> bool:
+        return relative.rpartition("/")[2].startswith(".")
 
     def _of_source(self) -> Verdict:
         """Whether the source as a whole lies in something that is left out."""
