@@ -1,0 +1,96 @@
+"""One curating child, as the service sees it: started, given texts, asked once, ended."""
+
+import asyncio
+import contextlib
+import os
+import sys
+from collections.abc import AsyncGenerator, Collection
+
+from daemon.curation_wire import ANSWER_BYTES, ChildLiedError, unpacked_facts
+from daemon.extracting.child_handle import child_environment
+from ipc.errors import LinkError
+from ipc.frames import Body
+from ipc.link import AsyncLink, Message, link_sockets
+from trainer.curation_facts import TextFacts
+
+WAIT_SECONDS = 600.0  # for one lot of texts, on a machine that is busy with other things
+
+
+class ChildFailedError(Exception):
+    """The child is gone, lied or took too long."""
+
+
+class CuratingProcess:
+    """Made by `curating_child`."""
+
+    def __init__(self, link: AsyncLink) -> None:
+        self._link = link
+
+    async def give(self, texts: Body) -> None:
+        """Returns when the child has looked at them.
+
+        Raises:
+            ChildFailedError: it did not.
+        """
+        await self._ask("texts", texts, "taken")
+
+    async def facts(self, asked: Collection[int]) -> dict[int, TextFacts]:
+        """Raises `ChildFailedError`. Nothing can be asked afterwards."""
+        answer = await self._ask("facts", b"", "facts")
+        try:
+            return unpacked_facts(answer, asked)
+        except ChildLiedError:
+            raise ChildFailedError from None
+
+    async def _ask(self, op: str, body: Body, event: str) -> Body:
+        try:
+            async with asyncio.timeout(WAIT_SECONDS):
+                await self._link.send(Message(header={"op": op}, body=body))
+                answer = await self._link.receive()
+        except (LinkError, TimeoutError):
+            raise ChildFailedError from None
+        if answer.header != {"event": event}:
+            raise ChildFailedError
+        return answer.body
+
+
+@contextlib.asynccontextmanager
+async def curating_child() -> AsyncGenerator[CuratingProcess, None]:
+    """A child that is gone when the block is left, however that is.
+
+    Raises:
+        ChildFailedError: it cannot be started.
+    """
+    try:
+        ours, theirs = link_sockets()
+        with contextlib.ExitStack() as undo, theirs:
+            undo.callback(ours.close)
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-P",  # what lies in the current folder is not ours to import
+                "-m",
+                "daemon.curating",
+                str(theirs.fileno()),
+                pass_fds=(theirs.fileno(),),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.DEVNULL,
+                stderr=asyncio.subprocess.DEVNULL,  # what libraries say of a text holds it
+                env=child_environment(os.environ) | {"RAYON_NUM_THREADS": "1"},
+                cwd="/",
+                process_group=0,  # Ctrl-C is the service's to answer
+            )
+            undo.pop_all()
+    except OSError:
+        raise ChildFailedError from None
+    link = await AsyncLink.connect(ours, limit=ANSWER_BYTES)
+    try:
+        yield CuratingProcess(link)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await asyncio.shield(_gone(process, link))
+
+
+async def _gone(process: asyncio.subprocess.Process, link: AsyncLink) -> None:
+    await link.close()
+    await process.wait()
