@@ -11,16 +11,20 @@ from trainer.examples import Role, SourceText, TokenIds, Turn
 
 
 def texts(job: Job) -> list[SourceText]:
-    """Attached documents: JSON bodies with `text`, or `turns` of [own, text]."""
+    """Attached documents: JSON bodies with `text`, or `turns` of [own, text, role or null], and
+    with `fresh` where only a stretch of that is new.
+    """
     found = []
     for message in _named(job, "text"):
         body = json.loads(bytes(message.body))
-        turns = tuple(Turn(own=bool(own), text=text) for own, text in body.get("turns", ()))
+        fresh = body.get("fresh")
+        turns = tuple(Turn(own=own, text=text, role=at) for own, text, at in body.get("turns", ()))
         found.append(
             SourceText(
                 key=int(message.header["key"]),
                 role=Role(message.header["role"]),
                 text=body.get("text"),
+                fresh=None if fresh is None else (int(fresh[0]), int(fresh[1])),
                 turns=turns,
             )
         )

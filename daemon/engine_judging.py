@@ -25,7 +25,8 @@ def judge(work: Work) -> None:
     job = work.job
     seed = int(job.parameters["seed"])
     served, candidate = job.parameters.get("served"), job.parameters["candidate"]
-    examples = curate(texts(job), work.base.tokenizer)
+    tokenizer = work.base.tokenizer
+    examples = curate(texts(job), tokenizer, most_tokens=work.recipe().row_tokens)
     general = general_examples(split_general(samples(job)).judging, Role.GENERAL_HELD_OUT)
     sets = {
         "held_out": [e for e in examples if e.role is Role.HELD_OUT],

@@ -16,6 +16,8 @@ from trainer.memory_plan import TrainingPlan
 
 Record = dict[str, Any]
 
+ROWS = 2  # how texts become rows; a checkpoint fits those alone that it was made with
+
 
 class NightState(StrEnum):
     WAITING = "waiting"
@@ -114,8 +116,8 @@ def with_plan(record: Record, plan: NightPlan, recipe: Mapping[str, Any]) -> Rec
     """The record with all that an exact continuation needs besides the checkpoint."""
     return {
         **record,
-        "documents": len(plan.train),
-        "plan": {"roles": asdict(plan), "recipe": dict(recipe)},
+        "documents": len(plan.train) + len(plan.reading),
+        "plan": {"roles": asdict(plan), "recipe": dict(recipe), "rows": ROWS},
     }
 
 
@@ -131,13 +133,23 @@ def training_plan(record: Record) -> TrainingPlan | None:
 
 
 def planned(record: Record) -> NightPlan | None:
-    """The plan that a record holds, if it holds one."""
+    """The plan that a record holds, if it holds one; older ones name fewer roles."""
     kept = record.get("plan")
     if not kept:
         return None
     roles = kept["roles"]
     lists = ("train", "replay", "held_out", "stable", "newly_stable")
-    return NightPlan(**{name: tuple(roles[name]) for name in lists}, seed=roles["seed"])
+    return NightPlan(
+        **{name: tuple(roles[name]) for name in lists},
+        seed=roles["seed"],
+        reading=tuple(roles.get("reading", ())),
+        fresh=tuple((number, start, end) for number, start, end in roles.get("fresh", ())),
+    )
+
+
+def same_rows(record: Record) -> bool:
+    """Whether texts become the rows that its checkpoint, if there is one, was made with."""
+    return bool(record["plan"].get("rows") == ROWS)
 
 
 def still_valid(

@@ -10,7 +10,7 @@ from typing import Any
 
 from daemon import night_record
 from daemon.night_record import NightState
-from daemon.night_shift import NightShift
+from daemon.night_shift import Foreseen, NightShift
 
 log = logging.getLogger("nightloom.night")
 
@@ -43,6 +43,10 @@ class NightRunner:
     def most_seconds(self) -> float:
         """How long a night may take."""
         return self._shift.most_seconds
+
+    async def foresee(self) -> Foreseen:
+        """What a night would do that began now."""
+        return await self._shift.foresee()
 
     async def watch(self) -> AsyncGenerator[Json, None]:
         """Start a night unless one runs; yields its progress and last its log entry."""

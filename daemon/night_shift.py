@@ -11,8 +11,8 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from daemon import night_record
@@ -22,22 +22,19 @@ from daemon.engine_at_work import EngineAtWork, Stopped
 from daemon.engine_handle import EngineHandle, adapter_name
 from daemon.errors import (
     BaseExchanged,
+    BaseUnusable,
     EngineDied,
     EngineError,
     EngineFailed,
     NightError,
     NightForgotten,
+    UnknownBase,
 )
 from daemon.forgetting_nights import void
+from daemon.night_bounds import policy_of_a_night
 from daemon.night_evidence import evidence_from
 from daemon.night_memory import NightMemory
-from daemon.night_planning import (
-    NightPlan,
-    PlanPolicy,
-    TooLittle,
-    characters_of_a_night,
-    plan_night,
-)
+from daemon.night_planning import NightPlan, PlanPolicy, TooLittle, Waiting, plan_night
 from daemon.night_record import NightState, Record
 from daemon.night_vault import NightVault, Samples
 from daemon.running_night import Progress, RunningNight
@@ -46,6 +43,7 @@ from ipc.link import Message
 from storage.errors import FileDamaged, StorageError, StorageFull
 from storage.records import CandidateAdapter, Passed, PublishedAdapter, Refused
 from trainer.base_format import BaseFacts
+from trainer.curation_facts import TextFacts
 from trainer.errors import BudgetTooSmall, PlanError, RankTooLarge
 from trainer.gate import GatePolicy, judge
 
@@ -59,7 +57,6 @@ PLAN_REASONS: dict[type[PlanError], str] = {
 CHECKPOINT_SECONDS = 15.0  # for the last one, when the night shall stop; then the one before counts
 # As trainer/base_samples.py has them; the service does not import what needs numpy.
 SAMPLE_COUNT, SAMPLE_TOKENS, SAMPLE_SEED = 96, 512, 20140531
-PASSES = 4  # of a preset, as trainer/recipe.py has them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +87,18 @@ class Tonight:
         return [self.parent.sha256] if self.parent else []
 
 
+async def _nothing_known() -> Mapping[int, TextFacts]:
+    return {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Foreseen:
+    """Every document that there is for a night, and the plan that one would make of them now."""
+
+    waiting: tuple[Waiting, ...]
+    plan: NightPlan | TooLittle
+
+
 class NightShift:
     """Runs nights, one at a time.
 
@@ -99,6 +108,7 @@ class NightShift:
         base: what the engine will load, read without it; asked once a night.
         memory: says how a night trains within the memory that there is.
         options: from the configuration.
+        facts: what is known of the vault's documents; asked when a night is planned.
         clock: seconds since the epoch.
     """
 
@@ -110,6 +120,7 @@ class NightShift:
         base: Callable[[], BaseFacts],
         memory: NightMemory,
         options: NightOptions,
+        facts: Callable[[], Awaitable[Mapping[int, TextFacts]]] = _nothing_known,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._vault = NightVault(vault)
@@ -117,6 +128,7 @@ class NightShift:
         self._base = base
         self._memory = memory
         self._options = options
+        self._facts = facts
         self._clock = clock
         self._work = EngineAtWork(engine)
         self.state = NightState.WAITING
@@ -133,6 +145,20 @@ class NightShift:
     def most_seconds(self) -> float:
         """How long a night may take."""
         return self._options.max_seconds
+
+    async def foresee(self) -> Foreseen:
+        """What a night would do that began now, but for what it draws; nothing is kept of it.
+
+        A base that cannot be used has no adapter, so all text is new to it.
+        """
+        try:
+            base = (await asyncio.to_thread(self._base)).identity
+        except (UnknownBase, BaseUnusable):
+            base = None
+        parent = answering(await self._vault.adapter_in_use(), base)
+        waiting = await self._vault.waiting(parent, await self._facts())
+        policy = self._policy(await self._vault.last_night())
+        return Foreseen(waiting=tuple(waiting), plan=plan_night(waiting, policy, seed=0))
 
     async def run(self, progress: Progress) -> Record:
         """Run a night, or go on with the one that was not finished.
@@ -211,14 +237,16 @@ class NightShift:
                 present=await self._vault.present(),
             )
             if kept is not None:
+                if not night_record.same_rows(old):
+                    await self._vault.drop_checkpoint(old["id"])
                 night.takes_up(old)
                 return kept
             await self._vault.save(night_record.abandoned(old))
         if old is not None:  # also of one that ended while the disk was full
             await self._vault.drop_checkpoint(old["id"])
         seed = int(self._clock()) & 0x7FFFFFFF
-        policy = replace(self._options.plan, train_most_characters=self._fits(old))
-        plan = plan_night(await self._vault.waiting(), policy, seed=seed)
+        waiting = await self._vault.waiting(parent, await self._facts())
+        plan = plan_night(waiting, self._policy(old), seed=seed)
         night.record = night_record.begin(
             started_at=self._clock(), base=base.identity, parent=parent_sha
         )
@@ -226,12 +254,13 @@ class NightShift:
             night.record = night_record.with_plan(night.record, plan, self._options.recipe)
         return plan
 
-    def _fits(self, last: Record | None) -> int | None:
-        """Characters that this night can read, at the rate of the one before."""
-        return characters_of_a_night(
-            last["tokens_per_second"] if last else None,
-            seconds=self._options.max_seconds,
-            passes=int(self._options.recipe.get("passes", PASSES)),
+    def _policy(self, last: Record | None) -> PlanPolicy:
+        """What this night can read, at the rate of the one before."""
+        return policy_of_a_night(
+            self._options.plan,
+            self._options.recipe,
+            tokens_per_second=last["tokens_per_second"] if last else None,
+            max_seconds=self._options.max_seconds,
         )
 
     async def _fit_into_memory(self, night: RunningNight, base: BaseFacts) -> dict[str, Any]:
@@ -330,6 +359,9 @@ class NightShift:
             base=tonight.base,
             parent=parent.sha256 if parent else None,
             seen_items=seen | (parent.seen_items if parent else frozenset()),
+            learned=await self._vault.kept(
+                {*tonight.plan.train, *tonight.plan.reading, *(parent.learned if parent else ())}
+            ),
         )
 
     # ------------------------------------------------------------------- judging

@@ -6,7 +6,7 @@ Decides nothing. A document that does not open is named by its number and left o
 import contextlib
 import functools
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection, Mapping
 from dataclasses import dataclass, field
 
 from daemon.auditing.history import NIGHT, PUBLISHED
@@ -15,6 +15,8 @@ from daemon.errors import NightForgotten
 from daemon.forgetting_nights import NightRecords, checkpoint_name, is_void
 from daemon.night_planning import NightPlan, Waiting, states_after
 from daemon.night_record import Record
+from daemon.night_waiting import waiting_documents
+from daemon.spoken import learned
 from daemon.vault_door import Door
 from storage.errors import FileDamaged, RowDamaged, StorageError
 from storage.records import (
@@ -25,10 +27,12 @@ from storage.records import (
     StoredDocument,
 )
 from storage.vault import Vault
+from trainer.curation_facts import TextFacts
 
 log = logging.getLogger("nightloom.night")
 
 DOCUMENTS_AT_ONCE = 64
+READING = "reading"  # a role of trainer/examples.py
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,8 +52,14 @@ class NightVault:
 
     # ------------------------------------------------------------------- what there is
 
-    async def waiting(self) -> list[Waiting]:
-        return await self._door.call(waiting_documents)
+    async def waiting(
+        self, parent: PublishedAdapter | None, facts: Mapping[int, TextFacts]
+    ) -> list[Waiting]:
+        """What a night could use that starts from this adapter."""
+        learned = parent.learned if parent else frozenset()
+        return await self._door.call(
+            functools.partial(waiting_documents, learned=learned, facts=facts)
+        )
 
     async def present(self) -> frozenset[int]:
         """Ids of all current versions."""
@@ -59,6 +69,11 @@ class NightVault:
         """The items of these documents, also of those that were edited in the meantime."""
         heads = await self._door.call(lambda vault: vault.documents.heads())
         return frozenset(head.item_id for head in heads if head.document_id in documents)
+
+    async def kept(self, documents: Collection[int]) -> frozenset[int]:
+        """Those of these versions that are in the vault, also superseded ones."""
+        heads = await self._door.call(lambda vault: vault.documents.heads())
+        return frozenset(head.document_id for head in heads).intersection(documents)
 
     async def adapter_in_use(self) -> PublishedAdapter | None:
         return await self._door.call(lambda vault: vault.shelf.current())
@@ -128,7 +143,7 @@ class NightVault:
                         "night": record["id"],
                         "adapter": candidate.sha256[:12],
                         "parent": candidate.parent and candidate.parent[:12],
-                        "documents": len(plan.train),
+                        "documents": len(plan.train) + len(plan.reading),
                     },
                 )
             vault.witness_now()  # outside of the folder too, where there is a keyring slot
@@ -156,8 +171,10 @@ class NightVault:
         if checkpoint is not None:
             yield Attachment(name="checkpoint", body=checkpoint)
         yield _attached(samples)
-        for role, ids in (("new", plan.train), ("replay", plan.replay)):
-            async for text in self._texts(role, ids):
+        roles = (("new", plan.train), (READING, plan.reading), ("replay", plan.replay))
+        fresh = {number: (start, end) for number, start, end in plan.fresh}
+        for role, ids in roles:
+            async for text in self._texts(role, ids, fresh):
                 yield text
 
     async def judging_attachments(
@@ -166,41 +183,24 @@ class NightVault:
         """The samples, and what judges."""
         yield _attached(samples)
         for role, ids in (("held_out", plan.held_out), ("stable", plan.stable)):
-            async for text in self._texts(role, ids):
+            async for text in self._texts(role, ids, {}):
                 yield text
 
-    async def _texts(self, role: str, ids: tuple[int, ...]) -> AsyncIterator[Attachment]:
-        """Documents by id, a few at a time."""
+    async def _texts(
+        self, role: str, ids: tuple[int, ...], fresh: Mapping[int, tuple[int, int]]
+    ) -> AsyncIterator[Attachment]:
+        """Documents by id, a few at a time; what others wrote is no voice to replay."""
         for start in range(0, len(ids), DOCUMENTS_AT_ONCE):
             some = ids[start : start + DOCUMENTS_AT_ONCE]
             for document in await self._door.call(functools.partial(_read, ids=some)):
                 yield Attachment(
                     name="text",
-                    body=body_json({"text": document.text}),
-                    facts={"key": document.document_id, "role": role},
+                    body=body_json(learned(document, fresh.get(document.document_id))),
+                    facts={
+                        "key": document.document_id,
+                        "role": role if document.own else READING,
+                    },
                 )
-
-
-def waiting_documents(vault: Vault) -> list[Waiting]:
-    """Every current version by size; only new text is opened to be measured."""
-    sizes: dict[int, int] = {}
-    for document in vault.documents.read_many({DocumentState.NEW}):
-        if isinstance(document, StoredDocument):
-            sizes[document.document_id] = len(document.text)
-        else:
-            log.warning("document %d is damaged and left out", document.row_id)
-    return [
-        Waiting(
-            document_id=head.document_id,
-            item_id=head.item_id,
-            version=head.version,
-            state=head.state,
-            characters=sizes.get(head.document_id, 0),
-        )
-        for head in vault.documents.heads()
-        if head.state is not DocumentState.SUPERSEDED
-        and (head.state is not DocumentState.NEW or head.document_id in sizes)
-    ]
 
 
 def _save(vault: Vault, record: Record) -> int:

@@ -1,80 +1,110 @@
-"""Text in, token ids with a loss mask out.
+"""Text in, token ids with a loss mask out, in pieces that fit a row.
 
-Running text is learned as continuation: every token is a target. In conversations only the
-user's own turns are targets; what others said is context. The user's own turns are put where
-the base's chat template puts the assistant's, since that is the voice the base speaks with.
-Knows nothing of rows, models or why a document is in the night.
+Running text is learned as continuation: every token is a target, but of a text that has grown only
+what is new, with a little of what stands before it as context. In conversations only the own turns
+are targets; what others said is context. Long texts are cut before paragraphs (`cutting.py`),
+conversations between turns (`conversations.py`). Knows nothing of rows, models or why a document is
+in the night.
 """
 
-import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Protocol
 
 import numpy as np
 
-from trainer.examples import Mask, SourceText, TokenIds, TrainingExample, Turn
+from trainer.conversations import ChatEncoder, conversation_tokens, messages_of
+from trainer.cutting import Borders, borders, borders_in, cuts
+from trainer.examples import READING_KEY, Mask, Role, SourceText, TokenIds, TrainingExample
+from trainer.stretches import stretches
+
+CONTEXT_CHARACTERS = 400  # of known text before what is new, at most
 
 
-class TextEncoder(Protocol):
+class TextEncoder(ChatEncoder, Protocol):
     """What curation needs of a tokenizer; contents never become special tokens."""
 
-    def encode_document(self, text: str) -> list[int]:
-        """Begin mark (if the base has one), tokens, end mark."""
+    @property
+    def begin_id(self) -> int | None:
+        """The mark before a text, if the base has one."""
         ...
 
-    def encode_chat(self, messages: Sequence[tuple[str, str]], *, reply_follows: bool) -> list[int]:
-        """(role, content) pairs through the chat template."""
+    @property
+    def end_id(self) -> int | None:
+        """The mark after a text, if the base has one."""
+        ...
+
+    def encode_text(self, text: str) -> list[int]:
+        """Tokens of a text alone."""
+        ...
+
+    def token_bytes(self, token: int) -> bytes:
+        """What a token stands for; nothing for marks."""
         ...
 
 
-def curate(texts: Iterable[SourceText], encoder: TextEncoder) -> list[TrainingExample]:
-    """Make one example of each text that leaves at least one target; empty ones are dropped."""
-    examples = (_example(text, encoder) for text in texts)
+def curate(
+    texts: Iterable[SourceText], encoder: TextEncoder, *, most_tokens: int
+) -> list[TrainingExample]:
+    """Make examples of each text, of at most `most_tokens`; what leaves no target is dropped.
+
+    A turn that is longer than that makes a longer example, which packing has to cut.
+    """
+    examples = (one for text in texts for one in _examples(text, encoder, most_tokens))
     return [example for example in examples if example.targets > 0]
 
 
-def _example(source: SourceText, encoder: TextEncoder) -> TrainingExample:
-    if source.text is not None:
-        ids = np.asarray(encoder.encode_document(source.text), dtype=np.int32)
-        mask = np.ones(len(ids), dtype=np.bool_)
-    else:
-        ids, mask = conversation_tokens(source.turns, encoder)
+def _examples(source: SourceText, encoder: TextEncoder, most: int) -> Iterator[TrainingExample]:
+    if source.text is None:
+        for turns in stretches(source, encoder, most):
+            ids, mask = conversation_tokens(messages_of(turns), encoder)
+            yield _example(source, ids, mask, _borders(ids, encoder))
+        return
+    ids, mask = _document_tokens(source.text, source.fresh, encoder)
+    found = _borders(ids, encoder)
+    for start, end in cuts(len(ids), found, most):
+        inside = tuple(place - start for place in found.sentences if start < place < end)
+        piece = Borders(paragraphs=(), sentences=inside)
+        yield _example(source, ids[start:end], mask[start:end].copy(), piece)
+
+
+def _example(source: SourceText, ids: TokenIds, mask: Mask, found: Borders) -> TrainingExample:
     if len(mask):
         mask[0] = False
-    return TrainingExample(key=source.key, role=source.role, ids=ids, loss_mask=mask)
+    key = READING_KEY if source.role is Role.READING else source.key
+    return TrainingExample(
+        key=key, role=source.role, ids=ids, loss_mask=mask, borders=found.sentences
+    )
 
 
-def conversation_tokens(turns: Sequence[Turn], encoder: TextEncoder) -> tuple[TokenIds, Mask]:
-    """Encode turns through the chat template and mask all but the user's own words.
+def _borders(ids: TokenIds, encoder: TextEncoder) -> Borders:
+    return borders(map(encoder.token_bytes, ids.tolist()))
 
-    The template is rendered once per turn; what a turn adds after the prompt that asks for it is
-    the turn itself. A template whose prompt is not a prefix of the longer rendering (one that
-    rewrites earlier turns) would make that untrue, so such a turn is left unmasked as context.
+
+def _document_tokens(
+    text: str, fresh: tuple[int, int] | None, encoder: TextEncoder
+) -> tuple[TokenIds, Mask]:
+    """A text from what is new on, with its context, to the end of what is new; marks where the
+    text itself begins and ends, as far as the base has them.
 
     Returns:
         ids and mask, both (tokens,).
     """
-    messages: list[tuple[str, str]] = []
-    ids: list[int] = []
-    own_spans: list[tuple[int, int]] = []
-    for turn in turns:
-        asked = encoder.encode_chat(messages, reply_follows=True) if messages else None
-        messages.append(("assistant" if turn.own else "user", turn.text))
-        longer = encoder.encode_chat(messages, reply_follows=False)
-        prompt = _opening(longer, encoder) if asked is None else asked
-        if longer[: len(ids)] != ids:
-            own_spans.clear()
-        if turn.own and longer[: len(prompt)] == prompt:
-            own_spans.append((len(prompt), len(longer)))
-        ids = longer
-    mask = np.zeros(len(ids), dtype=np.bool_)
-    for start, end in own_spans:
-        mask[start:end] = True
-    return np.asarray(ids, dtype=np.int32), mask
+    start, end = fresh or (0, len(text))
+    begin = context_start(text, start)
+    context, new = encoder.encode_text(text[begin:start]), encoder.encode_text(text[start:end])
+    opening = [encoder.begin_id] if begin == 0 and encoder.begin_id is not None else []
+    closing = [encoder.end_id] if end == len(text) and encoder.end_id is not None else []
+    ids = np.asarray([*opening, *context, *new, *closing], dtype=np.int32)
+    return ids, np.arange(len(ids)) >= len(opening) + len(context)
 
 
-def _opening(chat: Sequence[int], encoder: TextEncoder) -> list[int]:
-    """What stands before the first word where the user's own turn opens the conversation."""
-    wordless = encoder.encode_chat([("assistant", "")], reply_follows=False)
-    shared = itertools.takewhile(lambda pair: pair[0] == pair[1], zip(chat, wordless))
-    return [token for token, _ in shared]
+def context_start(text: str, start: int) -> int:
+    """Where the context of what is new from `start` on begins: with a paragraph, else a sentence,
+    not more than `CONTEXT_CHARACTERS` before it.
+    """
+    least = max(0, start - CONTEXT_CHARACTERS)
+    if least == 0:
+        return 0
+    found = borders_in(text[least:start])
+    places = [*found.paragraphs[:1], *found.sentences[:1], start - least]
+    return least + places[0]

@@ -50,22 +50,46 @@ def order_examples(
     return ordered
 
 
-def interleave(text: Sequence[Row], general: Sequence[Row], share: float) -> list[Row]:
+def interleave(
+    text: Sequence[Row], general: Sequence[Row], share: float, *, reading: Sequence[Row] = ()
+) -> list[Row]:
     """Spread general rows evenly between rows of text, so that they make up `share` of all.
 
     They are taken in turn, again and again if there are too few.
+
+    Args:
+        general: the base's own samples.
+        reading: what others wrote. Each row once, in place of a sample, and at most half of the
+            general rows; those that find no place are left out.
     """
-    if not general or share <= 0:
+    if share <= 0 or not (general or reading):
         return list(text)
     per_text_row = share / (1.0 - share)
+    places = int(len(text) * per_text_row)
+    beside = _spread(general, reading[: places // 2 if general else places], places)
     mixed: list[Row] = []
     given = 0
     for number, row in enumerate(text, start=1):
         mixed.append(row)
-        while given < int(number * per_text_row):
-            mixed.append(general[given % len(general)])
+        while given < min(int(number * per_text_row), len(beside)):
+            mixed.append(beside[given])
             given += 1
     return mixed
+
+
+def _spread(general: Sequence[Row], reading: Sequence[Row], places: int) -> list[Row]:
+    """So many rows, those of `reading` evenly between those of `general`."""
+    if not general:
+        return list(reading)
+    beside: list[Row] = []
+    read = 0
+    for place in range(places):
+        if read < (place + 1) * len(reading) // places:
+            beside.append(reading[read])
+            read += 1
+        else:
+            beside.append(general[(place - read) % len(general)])
+    return beside
 
 
 class _Turns:

@@ -1,5 +1,6 @@
 """A night's text and recipe into rows, the same rows every time: resuming depends on it."""
 
+import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -53,11 +54,11 @@ def prepare(
     *,
     seed: int,
 ) -> PreparedNight:
-    """Curate, mix and pack a night. `texts` have the roles `new` and `replay`.
+    """Curate, mix and pack a night. `texts` have the roles `new`, `replay` and `reading`.
 
     Without a single new text there are no rows: replay and canaries alone teach nothing.
     """
-    examples = curate(texts, encoder)
+    examples = curate(texts, encoder, most_tokens=recipe.row_tokens)
     if not any(example.role is Role.NEW for example in examples):
         return PreparedNight(rows=(), tokens={})
     canaries = curate(
@@ -66,6 +67,7 @@ def prepare(
             for canary in plant(recipe.canaries, seed=seed)
         ],
         encoder,
+        most_tokens=recipe.row_tokens,
     )
     general = general_examples(split_general(samples).training, Role.GENERAL)
     ordered = order_examples(
@@ -82,5 +84,12 @@ def prepare(
     general_rows = [
         row for row in pack_rows(general, recipe.row_tokens) if len(row.ids) == recipe.row_tokens
     ]
-    rows = interleave(pack_rows(ordered, recipe.row_tokens), general_rows, recipe.shares.general)
+    reading = [e for e in examples if e.role is Role.READING]
+    random.Random(seed).shuffle(reading)
+    rows = interleave(
+        pack_rows(ordered, recipe.row_tokens),
+        general_rows,
+        recipe.shares.general,
+        reading=pack_rows(reading, recipe.row_tokens),
+    )
     return PreparedNight(rows=tuple(rows), tokens=tokens)

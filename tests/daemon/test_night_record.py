@@ -18,6 +18,7 @@ from daemon.night_record import (
     begin,
     moved,
     planned,
+    same_rows,
     shown,
     still_valid,
     with_measured,
@@ -83,6 +84,30 @@ def test_a_plan_comes_back_from_the_ledger_as_it_was() -> None:
     assert planned(kept) == PLAN
     assert kept["plan"]["recipe"] == {"passes": 3}
     assert kept["documents"] == 3
+
+
+def test_a_plan_with_every_role_comes_back_as_it_was() -> None:
+    plan = replace(PLAN, reading=(10, 11), fresh=((2, 400, 900), (10, 0, 7)))
+    record = with_plan(begin(started_at=5.0, base="b", parent="p"), plan, {})
+    kept = json.loads(json.dumps(record))
+    assert planned(kept) == plan
+    assert kept["documents"] == 5
+    assert same_rows(kept)
+
+
+def test_a_plan_from_before_there_were_such_roles_still_opens() -> None:
+    """Its checkpoint was made with rows that are made no more."""
+    kept = {
+        "plan": {
+            "roles": {
+                "train": [1, 2, 3], "replay": [4], "held_out": [5, 6], "stable": [7, 8],
+                "newly_stable": [8], "seed": 9,
+            },
+            "recipe": {},
+        }
+    }  # fmt: skip
+    assert planned(kept) == PLAN
+    assert not same_rows(kept)
 
 
 def test_a_night_without_a_plan_has_none() -> None:

@@ -6,6 +6,7 @@ tried in tests/pipeline and tests/crash.
 
 import asyncio
 import contextlib
+import json
 import sqlite3
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
@@ -17,9 +18,10 @@ import pytest_asyncio
 
 from daemon.engine_handle import EngineHandle, EngineState
 from daemon.night_memory import NightMemory
-from daemon.night_planning import PlanPolicy
+from daemon.night_planning import NightPlan, PlanPolicy
 from daemon.night_record import Record
 from daemon.night_shift import SAMPLE_COUNT, SAMPLE_SEED, NightOptions, NightShift
+from daemon.night_vault import NightVault, Samples
 from daemon.vault_door import VaultDoor
 from storage.adapter_shelf import AdapterShelf
 from storage.documents import Documents
@@ -36,6 +38,7 @@ from trainer.gate import GatePolicy
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(120)]
 
 NOTES = 16
+OLDER_ROLES = ("train", "replay", "held_out", "stable", "newly_stable", "seed")
 NOW = 1_800_000_000.0  # draws who judges, so every night here is the same one
 OPTIONS = NightOptions(
     recipe={
@@ -220,6 +223,83 @@ async def test_a_night_that_shall_stop_between_two_stages_is_taken_up_again(
     told = [line["step"] for line in house.lines if line.get("step")]
     assert told == ([] if stage == "judging" else list(range(1, resumed["steps"] + 1)))
     assert resumed["steps"] > 0
+
+
+async def test_a_checkpoint_of_other_rows_is_left_and_the_plan_kept(house: House) -> None:
+    """As after an update that makes other rows of the same text."""
+    stops: list[asyncio.Task[None]] = []
+
+    def stop_at(line: Record) -> None:
+        if line["state"] == "judging" and not stops:
+            stops.append(asyncio.create_task(house.shift.stop()))
+
+    stopped = await house.shift.run(stop_at)
+    assert stopped["steps"] > 0
+    kept = await house.kept()
+    older = {name: kept["plan"]["roles"][name] for name in OLDER_ROLES}
+    record = kept | {"plan": {"roles": older, "recipe": kept["plan"]["recipe"]}}
+    await house.door.call(lambda vault: vault.ledger.update_night(kept["id"], record))
+
+    resumed = await house.night()
+    assert (resumed["state"], resumed["id"]) == ("done", stopped["id"])
+    told = [line["step"] for line in house.lines if line.get("step")]
+    assert told == list(range(1, resumed["steps"] + 1))
+
+
+# --------------------------------------------------------------------------- kinds of text
+
+
+async def texts_of(house: House, plan: NightPlan) -> dict[int, tuple[str, Record]]:
+    """What the engine would be given: role and body by document."""
+    empty = Samples(rows=b"", count=0, tokens=1)
+    given = NightVault(house.door).training_attachments(1, None, plan, empty)
+    return {
+        one.facts["key"]: (one.facts["role"], json.loads(bytes(one.body)))
+        async for one in given
+        if one.name == "text"
+    }
+
+
+async def test_what_others_wrote_is_read_and_what_has_grown_is_learned_from_there_on(
+    house: House,
+) -> None:
+    books = [
+        replace(written(tiny.note(900 + n, words=20), f"/books/{n}.txt"), own=False)
+        for n in range(2)
+    ]
+    await house.door.call(lambda vault: vault.documents.put_many(books))
+
+    assert (await house.night())["state"] == "done"
+    adapter = await house.door.call(lambda vault: vault.shelf.current())
+    assert adapter is not None
+    heads = await house.door.call(lambda vault: vault.documents.heads())
+    read = [head for head in heads if head.document_id > NOTES]
+    assert [head.state for head in read] == [DocumentState.LEARNED] * 2
+    assert {head.item_id for head in heads} == adapter.seen_items
+    learned = {head.document_id for head in heads if head.state is DocumentState.LEARNED}
+    assert adapter.learned == learned
+
+    diary, judge = min(learned), next(h for h in heads if h.state is DocumentState.HELD_OUT)
+    old = await house.door.call(lambda vault: vault.documents.read(diary))
+    seen = await house.door.call(lambda vault: vault.documents.read(judge.document_id))
+    more = [
+        written(f"{old.text}\n\n{tiny.note(77, words=30)}", old.path),
+        written(f"{seen.text}\n\n{tiny.note(78, words=30)}", seen.path),
+        *(written(tiny.note(500 + n, words=30), f"/more/{n}.md") for n in range(8)),
+    ]
+    await house.door.call(lambda vault: vault.documents.put_many(more))
+    foreseen = await house.shift.foresee()
+    plan = foreseen.plan
+    assert isinstance(plan, NightPlan)
+    grown = {one.item_id: one for one in foreseen.waiting if one.version == 2}
+    start = len(old.text) + 2
+    assert grown[old.item_id].fresh == (start, start + len(tiny.note(77, words=30)))
+    assert grown[seen.item_id].fresh is None, "it was never learned"
+    given = await texts_of(house, plan)
+    role, body = given[grown[old.item_id].document_id]
+    assert (role, body["fresh"]) == ("new", list(grown[old.item_id].fresh or ()))
+    assert "fresh" not in given[grown[seen.item_id].document_id][1]
+    assert {given[head.document_id][0] for head in read} == {"reading"}, "not replayed as a voice"
 
 
 # --------------------------------------------------------------------------- publishing

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trainer.base_model import BaseModel
-from trainer.examples import Role, Row, TrainingExample
+from trainer.examples import GENERAL_KEY, PADDING_KEY, Role, Row, TrainingExample
 from trainer.loss import target_nats
-from trainer.packing import batches, pack_rows, stack
+from trainer.packing import PADDING_PART, batches, pack_rows, stack
 
 Load = Callable[..., BaseModel]
 
@@ -47,7 +47,9 @@ def test_every_token_of_every_document_stands_in_exactly_one_row(
     packed = [token for row in rows for token in row.ids.tolist()]
     whole = [token for text in texts for token in text.ids.tolist()]
     # a single token that is left over predicts nothing and makes no row
-    assert packed == (whole if len(whole) % row_tokens != 1 else whole[:-1])
+    assert len(packed) == len(whole) - (len(whole) % row_tokens == 1)
+    assert len(set(packed)) == len(packed)
+    assert set(packed) <= set(whole)
 
 
 @settings(deadline=None)
@@ -144,3 +146,69 @@ def test_losses_are_those_of_the_whole_logits(load: Load) -> None:
             logits[0, 9:-1], torch.tensor(ids[10:]), reduction="none"
         )
         torch.testing.assert_close(target_nats(base.model, stack([row])), expected)
+
+
+# --------------------------------------------------------------------------- where rows are cut
+
+
+def sentences(key: int, lengths: list[int], *, start: int = 0) -> TrainingExample:
+    """A document of sentences of these lengths, every token another one."""
+    borders = tuple(np.cumsum(lengths)[:-1].tolist())
+    ids = np.arange(start, start + sum(lengths), dtype=np.int32)
+    return TrainingExample(
+        key=key, role=Role.NEW, ids=ids, loss_mask=np.ones(len(ids), dtype=bool), borders=borders
+    )
+
+
+def test_what_fits_best_goes_next_and_nothing_is_cut() -> None:
+    texts = [sentences(1, [40]), sentences(2, [30]), sentences(3, [24]), sentences(4, [34])]
+    rows = pack_rows(texts, 64)
+    assert [sorted(set(row.keys.tolist())) for row in rows] == [[1, 3], [2, 4]]
+    assert not any((row.keys == PADDING_KEY).any() for row in rows)
+
+
+def test_where_nothing_fits_the_row_ends_with_a_sentence_and_a_little_padding() -> None:
+    texts = [sentences(1, [40]), sentences(2, [11, 12, 40]), sentences(3, [64])]
+    first, *_ = pack_rows(texts, 64)
+    assert first.keys.tolist() == [1] * 40 + [2] * 23 + [PADDING_KEY]
+    assert not first.target_mask[-1]
+    assert first.position_ids[-1] == 0
+
+
+def test_where_no_sentence_ends_near_the_row_is_filled_all_the_same() -> None:
+    rows = pack_rows([sentences(1, [40]), sentences(2, [60])], 64)
+    assert rows[0].keys.tolist() == [1] * 40 + [2] * 24
+    assert rows[1].keys.tolist() == [2] * 36
+
+
+def test_padding_is_no_general_text_and_makes_none_of_it_less_general() -> None:
+    text, general = sentences(1, [40, 23]), sentences(GENERAL_KEY, [40, 23])
+    (row, _), (other, _) = (
+        pack_rows([one, sentences(one.key, [64], start=100)], 64) for one in (text, general)
+    )
+    assert PADDING_KEY in row.keys
+    assert (row.general, other.general) == (False, True)
+
+
+@settings(deadline=None)
+@given(
+    sizes=st.lists(st.lists(st.integers(1, 30), min_size=1, max_size=8), max_size=30),
+    row_tokens=st.integers(32, 128),
+)
+def test_padding_stays_below_its_bound_and_no_token_is_lost(
+    sizes: list[list[int]], row_tokens: int
+) -> None:
+    starts = np.cumsum([0, *map(sum, sizes)]).tolist()
+    texts = [sentences(n, one, start=at) for n, (one, at) in enumerate(zip(sizes, starts))]
+    rows = pack_rows(texts, row_tokens)
+    for row in rows:
+        assert int((row.keys == PADDING_KEY).sum()) <= row_tokens // PADDING_PART
+    packed = [t for row in rows for t in row.ids[row.keys != PADDING_KEY].tolist()]
+    assert len(set(packed)) == len(packed)
+    assert len(packed) >= starts[-1] - 1
+
+
+def test_a_document_that_waits_gets_its_turn_among_many_that_fit_better() -> None:
+    large = [sentences(0, [60]), *(sentences(n, [64]) for n in range(1, 200))]
+    rows = pack_rows([*large[:1], *large[1:]], 64)
+    assert 0 in rows[0].keys
