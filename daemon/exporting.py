@@ -56,7 +56,7 @@ async def exported(door: VaultDoor) -> AsyncGenerator[Json, None]:
 
 
 def document_facts(document: StoredDocument) -> Json:
-    """All that is known of a document but its text."""
+    """All that is known of a document but its text; its turns are offsets in characters."""
     return {
         "kind": "document",
         "document": document.document_id,
@@ -69,6 +69,12 @@ def document_facts(document: StoredDocument) -> Json:
         "collected_day": document.collected_day,
         "characters": len(document.text),
         "redactions": counted(placeholders(document.text)),
+        "own": document.own,
+        "about": dict(document.about),
+        "turns": [
+            {"speaker": turn.speaker, "own": turn.own, "start": turn.start, "end": turn.end}
+            for turn in document.turns
+        ],
     }
 
 

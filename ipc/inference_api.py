@@ -13,8 +13,16 @@ from typing import Any
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from ipc.answered import ChatKeeper, feedback_of, told, train_allowed
 from ipc.asking import Account, generations_told, note_model, note_tokens
-from ipc.errors import BadRequest, EngineUnavailable, QueueFull, RequestError, UnknownModel
+from ipc.errors import (
+    BadRequest,
+    EngineUnavailable,
+    QueueFull,
+    RequestError,
+    UnknownAnswer,
+    UnknownModel,
+)
 from ipc.exchange import EventStream, encode, heartbeat, json_answer, json_body, log_failure
 from ipc.inference import (
     Finished,
@@ -51,24 +59,30 @@ def inference_app(
     body_limit_bytes: int = BODY_LIMIT_BYTES,
     ping_seconds: float = PING_SECONDS,
     account: Account | None = None,
+    keeper: ChatKeeper | None = None,
 ) -> web.Application:
-    api = InferenceApi(backend, ping_seconds=ping_seconds)
-    told = [] if account is None else [generations_told(account)]
-    app = web.Application(client_max_size=body_limit_bytes, middlewares=[*told, answer_errors])
+    """`keeper` is told of every chat that was answered, and what the user thinks of it."""
+    api = InferenceApi(backend, ping_seconds=ping_seconds, keeper=keeper)
+    noting = [] if account is None else [generations_told(account)]
+    app = web.Application(client_max_size=body_limit_bytes, middlewares=[*noting, answer_errors])
     app.router.add_get("/health", api.health)
     app.router.add_get("/v1/models", api.models)
     app.router.add_get("/v1/models/{model}", api.model)
     app.router.add_post("/v1/chat/completions", api.chat_completions)
     app.router.add_post("/v1/completions", api.completions)
+    app.router.add_post("/v1/feedback", api.feedback)
     return app
 
 
 class InferenceApi:
     """The handlers of one application."""
 
-    def __init__(self, backend: InferenceBackend, *, ping_seconds: float) -> None:
+    def __init__(
+        self, backend: InferenceBackend, *, ping_seconds: float, keeper: ChatKeeper | None
+    ) -> None:
         self._backend = backend
         self._ping_seconds = ping_seconds
+        self._keeper = keeper
 
     async def health(self, _request: web.Request) -> web.Response:
         """Says that somebody listens; asks the backend nothing, so that it wakes nothing."""
@@ -89,6 +103,14 @@ class InferenceApi:
     async def completions(self, request: web.Request) -> web.StreamResponse:
         return await self._generate(request, completion_request, CompletionAnswers())
 
+    async def feedback(self, request: web.Request) -> web.Response:
+        id, quality = feedback_of(await object_body(request))
+        if self._keeper is None:
+            raise UnknownAnswer
+        kept = await self._keeper.judged(id, quality)
+        note_model(request, "feedback")
+        return json_answer({"id": id, "quality": quality, "kept": kept})
+
     async def _generate(
         self,
         request: web.Request,
@@ -98,13 +120,16 @@ class InferenceApi:
         body = await object_body(request)
         form = answer_form(body)
         asked = read(body, train_allowed=train_allowed(request))
+        id = shapes.id_prefix + secrets.token_hex(12)
         generation = noted(self._backend.generate(asked), request)
+        if self._keeper is not None:
+            generation = told(generation, asked, id, self._keeper)
         if form.stream:
-            return await self._answer_in_pieces(request, generation, shapes, form)
-        return await self._answer_whole(generation, shapes)
+            return await self._answer_in_pieces(request, generation, shapes, form, id)
+        return await self._answer_whole(generation, shapes, id)
 
     async def _answer_whole(
-        self, generation: AsyncGenerator[GenerationEvent, None], shapes: Shapes
+        self, generation: AsyncGenerator[GenerationEvent, None], shapes: Shapes, id: str
     ) -> web.Response:
         texts: list[str] = []
         stamp: Stamp | None = None
@@ -113,7 +138,7 @@ class InferenceApi:
             async for event in generation:
                 match event:
                     case Started():
-                        stamp = stamp_of(event, shapes)
+                        stamp = stamp_of(event, id)
                     case TextPiece():
                         texts.append(event.text)
                     case Finished():
@@ -128,12 +153,13 @@ class InferenceApi:
         generation: AsyncGenerator[GenerationEvent, None],
         shapes: Shapes,
         form: AnswerForm,
+        id: str,
     ) -> web.StreamResponse:
         """What fails before there is anything to send still has an HTTP status."""
         stream = EventStream(request, content_type="text/event-stream")
         async with (
             aclosing(heartbeat(generation, self._ping_seconds)) as events,
-            aclosing(server_sent(events, shapes, form)) as pieces,
+            aclosing(server_sent(events, shapes, form, id)) as pieces,
         ):
             first = await anext(pieces)
             try:
@@ -173,7 +199,7 @@ async def noted(
 
 
 async def server_sent(
-    events: AsyncIterator[GenerationEvent | None], shapes: Shapes, form: AnswerForm
+    events: AsyncIterator[GenerationEvent | None], shapes: Shapes, form: AnswerForm, id: str
 ) -> AsyncGenerator[bytes, None]:
     """The events as they go over the wire; None is a ping. Yields something or raises."""
     stamp: Stamp | None = None
@@ -183,7 +209,7 @@ async def server_sent(
             case None:
                 yield PING
             case Started():
-                stamp = stamp_of(event, shapes)
+                stamp = stamp_of(event, id)
                 opening = shapes.opening(stamp)
                 if opening is not None:
                     yield data(opening)
@@ -200,9 +226,9 @@ async def server_sent(
     yield DONE
 
 
-def stamp_of(started: Started, shapes: Shapes) -> Stamp:
+def stamp_of(started: Started, id: str) -> Stamp:
     return Stamp(
-        id=f"{shapes.id_prefix}{secrets.token_hex(12)}",
+        id=id,
         created=int(time.time()),
         model=started.model,
         prompt_tokens=started.prompt_tokens,
@@ -211,11 +237,6 @@ def stamp_of(started: Started, shapes: Shapes) -> Stamp:
 
 def data(answer: Any) -> bytes:
     return b"data: " + encode(answer) + b"\n\n"
-
-
-def train_allowed(request: web.Request) -> bool:
-    """Any `X-No-Train` but 0 keeps the exchange out; in doubt, the user meant it."""
-    return request.headers.get("X-No-Train", "0").strip() == "0"
 
 
 async def object_body(request: web.Request) -> dict[str, Any]:

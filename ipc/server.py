@@ -9,6 +9,7 @@ from aiohttp import web
 from ipc.acceptor import Acceptor
 from ipc.admin_api import admin_app
 from ipc.administration import AdminBackend
+from ipc.answered import ChatKeeper
 from ipc.asking import Account
 from ipc.exchange import http_log
 from ipc.inference import InferenceBackend
@@ -35,12 +36,15 @@ class Servers:
         limits: Limits | None = None,
         allowed_uid: int | None = None,
         account: Account | None = None,
+        keeper: ChatKeeper | None = None,
     ) -> None:
         """
         Args:
             allowed_uid: whose connections are taken; the service's own user when not given.
             account: told of every request, with who asked.
+            keeper: told of every chat that was answered.
         """
+        self._keeper = keeper
         self._account = account
         self._limits = limits or Limits()
         self._allowed_uid = os.geteuid() if allowed_uid is None else allowed_uid
@@ -61,6 +65,7 @@ class Servers:
                 body_limit_bytes=limits.body_bytes,
                 ping_seconds=limits.ping_seconds,
                 account=self._account,
+                keeper=self._keeper,
             ),
         )
         await self._serve(

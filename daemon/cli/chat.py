@@ -6,6 +6,7 @@ Nothing of it is written to disk here; the conversation lives as long as the com
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import click
@@ -14,7 +15,7 @@ from daemon.cli import text
 from daemon.cli.exits import sentence
 from daemon.cli.output import say
 from daemon.cli.reaching import inference
-from ipc.errors import EngineUnavailable, PromptTooLong, QueueFull
+from ipc.errors import EngineUnavailable, PromptTooLong, QueueFull, RequestError
 
 if TYPE_CHECKING:
     from ipc.client import InferenceClient
@@ -22,6 +23,32 @@ if TYPE_CHECKING:
 Message = dict[str, str]
 
 ANSWER_TOKENS = 512  # a small base does not always find an end
+WORDS = {"/good": True, "/bad": False}
+
+
+@dataclass(slots=True)
+class _Talk:
+    """With whom, on which terms, and what was said."""
+
+    client: "InferenceClient"
+    model: str
+    train: bool
+    history: list[Message] = field(default_factory=list, repr=False)
+    answer_id: str | None = None  # of the last answer
+
+    def ask(self) -> Iterator[str]:
+        """The answer to what was said last, in pieces."""
+        self.answer_id = None
+        return self.client.chat(
+            self.history,
+            self.model,
+            train=self.train,
+            begun=self._begun,
+            max_tokens=ANSWER_TOKENS,
+        )
+
+    def _begun(self, answer_id: str) -> None:
+        self.answer_id = answer_id
 
 
 @click.command()
@@ -35,34 +62,42 @@ ANSWER_TOKENS = 512  # a small base does not always find an end
     metavar="M",
     help="personal, base, or personal@ and the first 12 characters of an adapter.",
 )
-def chat(message: str | None, model: str) -> None:
+@click.option(
+    "--no-train", is_flag=True, help="Keep this out, also where chats like this are collected."
+)
+def chat(message: str | None, model: str, no_train: bool) -> None:
     """Talk to the model; without -m, line by line until Ctrl-D.
 
-    Ctrl-C stops the answer that is being given, not the conversation.
+    Ctrl-C stops the answer that is being given, not the conversation. A line /good or /bad says
+    what the last answer was worth: where chats are collected (a source of kind conversations),
+    a bad exchange is left out, a good one learned before others.
     """
     with inference() as client:
+        talk = _Talk(client, model, train=not no_train)
         if message is None:
-            _converse(client, model)
+            _converse(talk)
         else:
             asked = sys.stdin.read() if message == "-" else message
-            _print_pieces(
-                client.chat([{"role": "user", "content": asked}], model, max_tokens=ANSWER_TOKENS)
-            )
+            talk.history.append({"role": "user", "content": asked})
+            _print_pieces(talk.ask())
 
 
-def _converse(client: "InferenceClient", model: str) -> None:
+def _converse(talk: _Talk) -> None:
     interactive = sys.stdin.isatty()
     if interactive:
         with suppress(ImportError):
             import readline  # noqa: F401  # line editing at the prompt, kept in memory only
-        say(f"Talking to {text.printable(model)}. Ctrl-C stops an answer, Ctrl-D leaves.")
-    history: list[Message] = []
+        say(f"Talking to {text.printable(talk.model)}. Ctrl-C stops an answer, Ctrl-D leaves.")
+    history = talk.history
     while (line := _next_line(interactive)) is not None:
         if not line.strip():
             continue
+        if line.strip() in WORDS:
+            _judge(talk, good=WORDS[line.strip()])
+            continue
         history.append({"role": "user", "content": line})
         try:
-            answer = _answer(client, model, history)
+            answer = _answer(talk)
         except (EngineUnavailable, QueueFull, PromptTooLong) as error:
             if not interactive:
                 raise
@@ -87,17 +122,31 @@ def _next_line(interactive: bool) -> str | None:
             say("\nCtrl-D leaves.")
 
 
-def _answer(client: "InferenceClient", model: str, history: list[Message]) -> str:
+def _answer(talk: _Talk) -> str:
     """Streams an answer to the last message; the oldest exchanges go when all is too long."""
     while True:
         try:
-            return _print_pieces(
-                client.chat(history, model, max_tokens=ANSWER_TOKENS), until_interrupted=True
-            )
+            return _print_pieces(talk.ask(), until_interrupted=True)
         except PromptTooLong:
-            if len(history) < 3:
+            if len(talk.history) < 3:
                 raise
-            del history[:2]
+            del talk.history[:2]
+
+
+def _judge(talk: _Talk, *, good: bool) -> None:
+    """A word about the last answer; that it was of no use is said and ends nothing."""
+    if talk.answer_id is None:
+        click.echo("nightloom: There is no answer yet to say that of.", err=True)
+        return
+    try:
+        kept = talk.client.feedback(talk.answer_id, good=good)
+    except RequestError as error:
+        click.echo(f"nightloom: {sentence(error)}", err=True)
+        return
+    if good:
+        say("It is kept as a good one." if kept else "Noted; it is not kept to be learned.")
+    else:
+        say("It is left out.")
 
 
 def _print_pieces(pieces: Iterator[str], *, until_interrupted: bool = False) -> str:

@@ -6,7 +6,7 @@ Knows nothing of how answers are shown.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 TEMPERATURE = 0.7
 SEED = 1986  # the year the keeper took the post
@@ -43,10 +43,10 @@ class Model(Protocol):
     """The part of `InferenceClient` that is needed here."""
 
     def chat(
-        self, messages: list[dict[str, str]], model: str, **sampling: object
+        self, messages: list[dict[str, str]], model: str, **sampling: Any
     ) -> Iterator[str]: ...
 
-    def complete(self, prompt: str, model: str, **sampling: object) -> Iterator[str]: ...
+    def complete(self, prompt: str, model: str, **sampling: Any) -> Iterator[str]: ...
 
 
 def ask(client: Model, question: Question, model: str) -> str:

@@ -1,30 +1,50 @@
 """Takes secrets out of a text before it is kept. The only maker of `RedactedDocument`s. Pure.
 
 A secret is replaced by a placeholder that still reads as a word, `[email 1]`: within a document
-the same value has the same number, so that who wrote to whom stays learnable. Offsets are those of
-the text as it was collected. What was redacted before stays as it is, and so does what looks like
-it: redacting twice is redacting once.
+the same value has the same number, so that who wrote to whom stays learnable, in what is known
+about it too. Offsets are those of the text as it was collected. What was redacted before stays as
+it is, and so does what looks like it: redacting twice is redacting once.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from daemon.collecting.redaction_reading import MASK, PLACEHOLDER, Find, Reading, Rule
 from daemon.collecting.redaction_rules import RULES, RULES_VERSION, SAME
-from storage.records import CollectedDocument, RedactedDocument, Redaction, StoredDocument
+from daemon.collecting.redaction_turns import apart, back, moved, stretches, within
+from storage.records import (
+    CollectedDocument,
+    RedactedDocument,
+    Redaction,
+    SpokenTurn,
+    StoredDocument,
+)
 
 MOST_PASSES = 6  # what is left may only now be a secret: beside a mask it stands by itself
 
 
 def redact(document: CollectedDocument, rules: Sequence[Rule] = RULES) -> RedactedDocument:
-    """The same document without what the rules find."""
-    found = tuple(find_secrets(document.text, rules))
+    """The same document without what the rules find.
+
+    Raises:
+        ValueError: its turns are not in order, overlap or lie outside of its text.
+    """
+    found = tuple(find_secrets(document.text, rules, document.turns))
+    numbers = _Numbers((document.text, *document.about.values()))
+    text, turns = document.text, document.turns
+    if found:
+        words = [numbers.placeholder(text, one) for one in found]
+        grown = ((f.end, len(word) - f.end + f.start) for f, word in zip(found, words))
+        text, turns = _replaced(text, found, words), moved(turns, grown)
     return RedactedDocument(
         source=document.source,
         path=document.path,
         modified_at=document.modified_at,
-        text=_replaced(document.text, found) if found else document.text,
+        text=text,
         redactions=found,
         rules_version=RULES_VERSION,
+        turns=turns,
+        own=document.own,
+        about=_about(document.about, rules, numbers) if document.about else {},
     )
 
 
@@ -39,24 +59,41 @@ def redact_again(document: StoredDocument, rules: Sequence[Rule] = RULES) -> Red
             path=document.path,
             modified_at=document.modified_at,
             text=document.text,
+            turns=document.turns,
+            own=document.own,
+            about=document.about,
         ),
         rules,
     )
 
 
-def find_secrets(text: str, rules: Sequence[Rule] = RULES) -> list[Redaction]:
-    """All that the rules find, in order, without overlaps.
+def find_secrets(
+    text: str, rules: Sequence[Rule] = RULES, turns: Sequence[SpokenTurn] = ()
+) -> list[Redaction]:
+    """All that the rules find, in order, without overlaps, and none across a turn's border.
 
     Where two overlap, what the later one has beyond the earlier is kept as a find of its own, so
-    that nothing that any rule found stays in the text.
+    that nothing that any rule found stays in the text. The text is looked at as a whole, since a
+    key may be sent in two messages, and then what is left of each turn by itself.
     """
-    return [
-        Redaction(kind=one.kind, start=one.start, end=one.end) for one in find_named(text, rules)
-    ]
+    found = find_named(text, rules, turns)
+    return [Redaction(kind=one.kind, start=one.start, end=one.end) for one in found]
 
 
-def find_named(text: str, rules: Sequence[Rule] = RULES) -> list[Find]:
+def find_named(
+    text: str, rules: Sequence[Rule] = RULES, turns: Sequence[SpokenTurn] = ()
+) -> list[Find]:
     """The same, with the name of the rule that found each."""
+    if not turns:
+        return sorted(_found(text, rules))
+    pieces = stretches(turns, len(text))
+    found = list(within(sorted(_found(text, rules)), pieces, text))
+    walled, places = apart(_masked(text, found), pieces)
+    again = within(sorted(_found(walled, rules)), places, walled)
+    return sorted([*found, *back(again, places, pieces)])
+
+
+def _found(text: str, rules: Sequence[Rule]) -> list[Find]:
     found: list[Find] = []
     for _ in range(MOST_PASSES):
         new = _found_once(text, rules)
@@ -64,7 +101,7 @@ def find_named(text: str, rules: Sequence[Rule] = RULES) -> list[Find]:
             break
         found += new
         text = _masked(text, new)
-    return sorted(found)
+    return found
 
 
 def _found_once(text: str, rules: Sequence[Rule]) -> list[Find]:
@@ -101,24 +138,40 @@ def _masked(text: str, found: Sequence[Find]) -> str:
     return "".join([*pieces, text[at:]])
 
 
-def _replaced(text: str, found: Sequence[Redaction]) -> str:
-    numbers: dict[str, dict[str, int]] = {}
-    begin = _highest_numbers(text)
+def _replaced(text: str, found: Sequence[Redaction], words: Iterable[str]) -> str:
     pieces: list[str] = []
     at = 0
-    for span in found:
-        value = SAME[span.kind](text[span.start : span.end])
-        of_kind = numbers.setdefault(span.kind, {})
-        number = of_kind.setdefault(value, begin.get(span.kind, 0) + len(of_kind) + 1)
-        pieces += text[at : span.start], f"[{span.kind} {number}]"
+    for span, word in zip(found, words):
+        pieces += text[at : span.start], word
         at = span.end
     pieces.append(text[at:])
     return "".join(pieces)
 
 
-def _highest_numbers(text: str) -> dict[str, int]:
-    """Of the placeholders that stand in a text already; new ones are counted on from there."""
-    highest: dict[str, int] = {}
-    for kind, number in PLACEHOLDER.findall(text) if "[" in text else ():
-        highest[kind] = max(highest.get(kind, 0), int(number))
-    return highest
+def _about(about: Mapping[str, str], rules: Sequence[Rule], numbers: "_Numbers") -> dict[str, str]:
+    kept = {}
+    for name, value in about.items():
+        found = find_secrets(value, rules)
+        words = [numbers.placeholder(value, one) for one in found]
+        kept[name] = _replaced(value, found, words) if found else value
+    return kept
+
+
+class _Numbers:
+    """Which number stands for which value, in all texts of one document.
+
+    Those of placeholders that stand in the texts already are left alone; new ones go on from them.
+    """
+
+    def __init__(self, texts: Iterable[str]) -> None:
+        self._begin: dict[str, int] = {}
+        self._values: dict[str, dict[str, int]] = {}
+        for text in texts:
+            for kind, number in PLACEHOLDER.findall(text) if "[" in text else ():
+                self._begin[kind] = max(self._begin.get(kind, 0), int(number))
+
+    def placeholder(self, text: str, find: Redaction) -> str:
+        value = SAME[find.kind](text[find.start : find.end])
+        of_kind = self._values.setdefault(find.kind, {})
+        number = of_kind.setdefault(value, self._begin.get(find.kind, 0) + len(of_kind) + 1)
+        return f"[{find.kind} {number}]"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from daemon.collecting.redaction_rules import RULES_VERSION
 from daemon.redacting_again import RedactingAgain
-from storage.records import DocumentState, RedactedDocument
+from storage.records import DocumentState, RedactedDocument, SpokenTurn
 from storage.vault import Vault
 from tests.daemon.limited import Limited, limited
 from tests.storage.making import publish
@@ -58,6 +58,25 @@ async def test_secrets_that_the_old_rules_left_are_taken_out_of_every_version(
         }  # fmt: skip
         assert await house.events() == [("redacted_again", facts)]
         assert (await house.door.call(lambda vault: vault.verify())).intact
+
+
+async def test_a_conversation_keeps_its_turns_and_what_is_known_about_it(tmp_path: Path) -> None:
+    text = f"A: My card is {CARD}.\nme: Thank you."
+    turns = tuple(
+        SpokenTurn(own=speaker == "me", speaker=speaker, start=start, end=end)
+        for speaker, start, end in (("A", 3, text.index("\n")), ("me", len(text) - 10, len(text)))
+    )
+    talk = RedactedDocument(
+        source="chats", path="a#1", modified_at=1.0, text=text, rules_version=1, turns=turns,
+        own=False, about={"title": f"The card {CARD}"},
+    )  # fmt: skip
+    async with limited(tmp_path, add=False) as house:
+        await put(house, talk)
+        await RedactingAgain(house.door, house.nights).run()
+        again = await house.door.call(lambda vault: vault.documents.read(1))
+        said = [(turn.speaker, turn.own, again.text[turn.start : turn.end]) for turn in again.turns]
+        assert said == [("A", False, "My card is [card 1]."), ("me", True, "Thank you.")]
+        assert (again.own, again.about) == (False, {"title": "The card [card 1]"})
 
 
 async def test_nothing_is_done_or_said_a_second_time(tmp_path: Path) -> None:

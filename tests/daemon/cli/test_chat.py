@@ -138,3 +138,36 @@ def test_ctrl_c_stops_the_answer_in_the_service_but_not_the_conversation(
     rest, errors = process.communicate("Go on\n", timeout=10)
     assert (process.returncode, rest, errors) == (0, "So much for Sunday.\n", "")
     assert [content for _, content in asked(model)] == ["Tell me all", "So much ", "Go on"]
+
+
+def test_a_word_about_the_last_answer_goes_to_the_service_and_is_no_question(
+    run: Run, service: FakeAdmin, model: FakeModel
+) -> None:
+    result = run("chat", stdin="Good morning\n/good\nAnd then?\n /bad \n")
+
+    assert result.exit_code == 0
+    first, second = model.kept
+    assert model.words == [(first.id, "good"), (second.id, "bad")]
+    assert [content for _, content in asked(model)][-1] == "And then?"
+    assert len(model.requests) == 2
+    assert "kept as a good one" in result.stdout
+    assert "left out" in result.stdout
+
+
+def test_a_word_that_is_about_nothing_is_said_and_ends_nothing(
+    run: Run, service: FakeAdmin, model: FakeModel
+) -> None:
+    result = run("chat", "--no-train", stdin="/good\nHello\n/bad\nAnd then?\n")
+
+    assert result.exit_code == 0
+    assert (model.kept, model.words, len(model.out)) == ([], [], 2)
+    assert [request.train_allowed for request in model.requests] == [False, False]
+    assert result.stderr.count("\n") == 2
+    assert "no answer yet" in result.stderr
+    assert "only the last ones are" in result.stderr
+
+
+def test_one_question_can_be_kept_out_too(run: Run, service: FakeAdmin, model: FakeModel) -> None:
+    assert run("chat", "--no-train", "-m", "Hello").exit_code == 0
+    assert run("chat", "-m", "Hello").exit_code == 0
+    assert (len(model.out), len(model.kept)) == (1, 1)
