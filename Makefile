@@ -32,10 +32,13 @@ test: $(READY)
 	$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4
 
 # A process that works in a vault is killed a thousand times at random moments; a line `make torture
-# KILLS=... SEED=...` that it prints repeats a run as far as the machine's pace lets it.
+# KILLS=... SEED=...` that it prints repeats a run as far as the machine's pace lets it. After that
+# damaged files of every kind are read for a minute.
 KILLS ?= 1000
+FUZZ_SECONDS ?= 60
 torture: $(READY)
 	$(BIN)/python -m tests.crash.vault_torture --kills $(KILLS) $(if $(SEED),--seed $(SEED))
+	$(BIN)/python -m tests.crash.extraction_torture --seconds $(FUZZ_SECONDS) $(if $(SEED),--seed $(SEED))
 
 lint: $(READY)
 	$(BIN)/ruff check .

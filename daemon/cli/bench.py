@@ -9,7 +9,12 @@ from pathlib import Path
 
 import click
 
-from daemon.cli.bench_child import measured, measured_beside
+from daemon.cli.bench_child import (
+    COLLECT_COMMAND,
+    VAULT_COMMAND,
+    measured,
+    measured_beside,
+)
 from daemon.cli.output import Json, json_option, say
 
 GEOMETRIES = ("tiny", "1b", "7b")
@@ -104,7 +109,41 @@ def vault(documents: int | None, rounds: int | None, as_json: bool) -> None:
     from daemon.home import Home
 
     folder = Home.from_environment(os.environ).vault
-    _show(measured_beside(folder, _words(documents=documents, rounds=rounds)), as_json)
+    words = _words(documents=documents, rounds=rounds)
+    _show(measured_beside(folder, words, VAULT_COMMAND), as_json)
+
+
+@bench.command()
+@click.option(
+    "--files", type=click.IntRange(1), metavar="N", help="Scan N files of 2 KiB; 100,000 otherwise."
+)
+@click.option(
+    "--at-once",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Write N files into a watched folder; 50,000 otherwise.",
+)
+@click.option(
+    "--idle-seconds", type=click.FloatRange(0.1), metavar="S", help="Look at the idle for so long."
+)
+@rounds_option
+@json_option
+def collect(
+    files: int | None,
+    at_once: int | None,
+    idle_seconds: float | None,
+    rounds: int | None,
+    as_json: bool,
+) -> None:
+    """Scanning folders, keeping up with very many new files, and finding copies.
+
+    In new files on the disk of your vault, which are removed; the vault is not touched.
+    """
+    from daemon.home import Home
+
+    folder = Home.from_environment(os.environ).vault
+    words = _words(files=files, at_once=at_once, idle_seconds=idle_seconds, rounds=rounds)
+    _show(measured_beside(folder, words, COLLECT_COMMAND), as_json)
 
 
 def _words(**options: object) -> list[str]:

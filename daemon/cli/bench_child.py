@@ -19,10 +19,11 @@ from daemon.cli.output import Json
 _PYTHON = (sys.executable, "-P", "-W", "ignore", "-m")
 COMMAND = (*_PYTHON, "trainer.bench")
 VAULT_COMMAND = (*_PYTHON, "storage.bench")
+COLLECT_COMMAND = (*_PYTHON, "daemon.collecting_bench")
 
 
-def measured_beside(vault: Path, words: list[str]) -> Json:
-    """As `measured`, of a vault in a new folder on the disk of this one, which is gone afterwards.
+def measured_beside(vault: Path, words: list[str], command: Sequence[str]) -> Json:
+    """As `measured`, in a new folder on the disk of this vault, which is gone afterwards.
 
     Nothing is made where there was no folder: the nearest that is there takes it.
     """
@@ -33,7 +34,7 @@ def measured_beside(vault: Path, words: list[str]) -> Json:
         with interrupts.held():
             folder = Path(tempfile.mkdtemp(prefix=".nightloom-bench-", dir=near.parent))
         try:
-            return measured([str(folder), *words], VAULT_COMMAND)
+            return measured([str(folder), *words], command)
         finally:
             interrupts.ignore_more()
             shutil.rmtree(folder)

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from daemon.cli import bench_child
 from storage.bench.comparing import TEXT_BYTES
 from storage.bench.sides import Ours, Plain
 from storage.bench.texts import documents
@@ -81,7 +80,7 @@ def test_what_the_vault_says_is_what_the_user_sees(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     saying = 'print(\'{"error": "The disk is full."}\')'
-    monkeypatch.setattr(bench_child, "VAULT_COMMAND", (sys.executable, "-c", saying))
+    monkeypatch.setattr("daemon.cli.bench.VAULT_COMMAND", (sys.executable, "-c", saying))
 
     result = run(*SMALL)
 
