@@ -102,8 +102,9 @@ class CollectSettings:
 
     max_file_mb: int = _number(10, 1, 1024)
     settle_seconds: float = _number(2.0, 0.0, 600.0)  # a file at rest for so long is whole
-    debounce_seconds: float = _number(2.0, 0.0, 600.0)  # events of so long are taken together
+    debounce_seconds: float = _number(10.0, 0.0, 600.0)  # events until so long a pause are one look
     rescan_minutes: int = _number(60, 1, 24 * 60)
+    poll_minutes: float = _number(5.0, 0.1, 24 * 60.0)  # between looks where no events come
     folder_check_seconds: float = _number(30.0, 1.0, 3600.0)  # is a folder gone, or back?
     vault_gb: float | None = _number(None, 0.001, 100_000.0)  # the most that its database takes
 

@@ -37,7 +37,7 @@ def with_base(text: str, name: str) -> str:
         if parse_config(changed) == wanted:
             return changed
     except ConfigError:
-        pass
+        pass  # our change broke it, which is no mistake of the user's: said below
     raise ConfigNotEdited(name)
 
 

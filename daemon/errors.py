@@ -13,9 +13,13 @@
     │   ├── SourceMissing
     │   ├── SourceNotAFolder
     │   ├── SourceUnreadable
+    │   │   └── SourceNeedsPermission
     │   ├── SourceIsVault
     │   ├── SourceInsideSource
     │   ├── SourceUnknown
+    │   ├── ConversationsAlready
+    │   ├── ChatsNameNobody
+    │   ├── MailWithoutAddress
     │   └── UnsupportedKind
     ├── LockError                    the vault, locked or to be opened
     │   ├── VaultIsLocked
@@ -32,6 +36,7 @@
     ├── NightError                   a night that cannot go on
     │   ├── BaseExchanged
     │   ├── CandidateBroken
+    │   ├── CurationFailed
     │   └── NightForgotten
     └── EngineError                  the child process with the model
         ├── UnknownBase
@@ -136,6 +141,11 @@ class SourceUnreadable(SourceError):
     """The system does not let nightloom read this folder; allow it and try again."""
 
 
+class SourceNeedsPermission(SourceUnreadable):
+    """macOS does not let nightloom read this folder; allow it in System Settings, Privacy &
+    Security, {}, and start the service again."""
+
+
 class SourceIsVault(SourceError):
     """nightloom keeps its own files in this place or below it, so it is not collected from; name
     the folders with your texts one by one."""
@@ -148,6 +158,21 @@ class SourceInsideSource(SourceError):
 
 class SourceUnknown(SourceError):
     """There is no source with this name; 'nightloom privacy sources list' shows those there are."""
+
+
+class ChatsNameNobody(SourceError):
+    """Of the {} people who speak in these chats none is you, as far as nightloom was told; say how
+    you are named there with `--me`, exactly as your name stands in the export."""
+
+
+class ConversationsAlready(SourceError):
+    """Chats held with nightloom are collected by a source already; 'nightloom privacy sources
+    list' shows it, and there is one at most."""
+
+
+class MailWithoutAddress(SourceError):
+    """Only what you sent is collected from mail; say which addresses are yours, each with
+    `--me you@example.org`."""
 
 
 class UnsupportedKind(SourceError):
@@ -233,6 +258,14 @@ class BaseExchanged(NightError):
 class CandidateBroken(NightError):
     """What the engine handed over is no usable adapter: {}. It was thrown away; the adapter in use
     stays."""
+
+
+class CurationFailed(NightError):
+    """The process that looks at the texts before a night failed again and again, so nothing is
+    learned; run `nightloom doctor`, and see that there are 1 GiB of free memory."""
+
+    def __init__(self) -> None:
+        super().__init__(" ".join(inspect.cleandoc(type(self).__doc__ or "").split()))
 
 
 class NightForgotten(NightError):

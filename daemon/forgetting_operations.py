@@ -101,10 +101,7 @@ class ForgettingOperations:
 
             def act(vault: Vault) -> int:
                 with vault.transaction():
-                    return sum(
-                        vault.forgetting.remember(one.source, one.path, one.texts) > 0
-                        for one in found
-                    )
+                    return sum(lift_tombstones(vault, one) > 0 for one in found)
 
             lifted = await self._vault.call(act)
         if lifted:
@@ -192,6 +189,12 @@ class ForgettingOperations:
             task.cancel()
         if self._tasks:
             await asyncio.wait(set(self._tasks))
+
+
+def lift_tombstones(vault: Vault, one: FileAt) -> int:
+    """The tombstones of a file, of its texts and of the documents in it."""
+    lifted = vault.forgetting.remember(one.source, one.path, one.texts)
+    return lifted + sum(vault.forgetting.remember(one.source, item) for item in one.items)
 
 
 async def _logged(work: Coroutine[Any, Any, None]) -> None:

@@ -31,6 +31,7 @@ async def watch_keyrings(changed: Callable[[], None], socket: Path | None) -> No
     if socket is None:
         await asyncio.Event().wait()  # no bus will ever come
         return
+    told = False
     while True:
         await _until_there(socket)
         try:
@@ -40,9 +41,11 @@ async def watch_keyrings(changed: Callable[[], None], socket: Path | None) -> No
                     if worth_a_try(message):
                         changed()
         except (OSError, EOFError):
-            pass  # it went away, or is not quite there yet
-        except Exception as error:
-            log.warning("the session bus cannot be listened to: %s", type(error).__name__)
+            pass  # it went away, or is not quite there yet: as often as a session begins and ends
+        except Exception as error:  # whatever a bus answers, a passphrase opens the vault as before
+            if not told:
+                log.warning("the session bus cannot be listened to: %s", type(error).__name__)
+            told = True
         await asyncio.sleep(AGAIN_SECONDS)
 
 

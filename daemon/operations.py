@@ -7,6 +7,7 @@ that the command line turns into an exit code.
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -19,7 +20,10 @@ from daemon.backup_operations import BackupOperations
 from daemon.bases import Bases
 from daemon.chosen_base import ChosenBase, answering
 from daemon.collecting.collector import Collector
+from daemon.collecting.kinds import INCLUDES
 from daemon.collecting.putting import add_and_tell, remove_and_tell
+from daemon.collecting_operations import CollectingOperations, scan_facts, watched_facts
+from daemon.curation import Curation
 from daemon.disk_room import ADVICE as DISK_ADVICE
 from daemon.disk_room import FULL_BELOW_BYTES, read_room
 from daemon.engine_handle import EngineHandle
@@ -34,11 +38,11 @@ from daemon.keys_operations import KeysOperations
 from daemon.limits import Limits
 from daemon.limits_operations import LimitsOperations
 from daemon.memory_reading import own_bytes
-from daemon.night_planning import PlanPolicy, TooLittle, about_tokens, plan_night
+from daemon.night_planning import PlanPolicy
 from daemon.night_record import NightState
 from daemon.night_runner import NightRunner
-from daemon.night_vault import waiting_documents
 from daemon.operation_errors import said
+from daemon.previewing import tonight, totals, with_facts, with_plan
 from daemon.seeing_operations import SeeingOperations
 from daemon.vault_door import VaultDoor
 from daemon.vault_lock import VaultLock
@@ -70,6 +74,7 @@ class Operations:
         plan: PlanPolicy,
         limits: Limits,
         account: AuditLog,
+        curation: Curation,
         home: Home,
         shut_down: Callable[[], None],
     ) -> None:
@@ -81,6 +86,7 @@ class Operations:
         self._bases = bases
         self._base = base
         self._plan = plan
+        self._curation = curation
         self._home = home
         self._shut_down = shut_down
         self.keys = KeysOperations(lock=lock, vault=vault, process=memory)
@@ -93,6 +99,7 @@ class Operations:
         self.limits = LimitsOperations(
             vault=vault, collector=collector, engine=engine, limits=limits
         )
+        self.collecting = CollectingOperations(vault, collector, self._source)
         self.backup = BackupOperations(vault)
 
     # ------------------------------------------------------------------- state
@@ -108,6 +115,7 @@ class Operations:
             "state": self._nights.state.value if self._vault.is_open else LOCKED,
             **held,
             **await self.limits.facts(),
+            "collecting": self.collecting.running(),
             "locked": None if self._vault.is_open else self.keys.why_locked(),
             "keys_out_of_swap": await self.keys.out_of_swap(),
             "base": self._base.name,
@@ -196,9 +204,10 @@ class Operations:
         own: bool,
         keep_deleted: bool,
     ) -> Json:
-        known: Json = {"include": tuple(include)} if include else {}
+        globs = tuple(include) or INCLUDES.get(kind)
+        known: Json = {"include": globs} if globs else {}
         settings = SourceSettings(
-            name=name or Path(path).name,
+            name=name or Path(path).name or kind,
             kind=kind,
             path=path,
             exclude=tuple(exclude),
@@ -233,12 +242,11 @@ class Operations:
     async def preview(self) -> Json:
         """What tonight would train on, by source and by document; never the text itself."""
         with said():
-            documents = await self._vault.call(_new_documents)
-            waiting = await self._vault.call(waiting_documents)
+            facts = await self._curation.facts_of(self._vault)
+            foreseen = await self._nights.foresee()
+            documents = with_facts(await self._vault.call(_new_documents), facts)
             counts = await self._vault.call(lambda vault: vault.documents.counts_by_source())
-        tokens = about_tokens(sum(d["characters"] for d in documents))
-        plan = plan_night(waiting, self._plan, seed=0)  # how much is missing does not depend on it
-        lack = plan if isinstance(plan, TooLittle) else None
+        documents = with_plan(documents, foreseen)
         by_source = {
             name: [d for d in documents if d["source"] == name]
             for name in {*counts, *(d["source"] for d in documents)}
@@ -254,13 +262,8 @@ class Operations:
                 for name, new in sorted(by_source.items())
             ],
             "total_new_documents": len(documents),
-            "about_tokens": tokens,
-            "minimum_tokens": self._plan.minimum_tokens,
-            "minimum_documents": self._plan.minimum_documents,
-            "enough": lack is None,
-            "missing_tokens": lack.missing_tokens if lack else 0,
-            "missing_documents": lack.missing_documents if lack else 0,
-            "sentence": lack.sentence if lack else None,
+            **totals(documents),
+            **tonight(documents, foreseen, self._plan),
             "documents": documents,
         }
 
@@ -281,6 +284,8 @@ class Operations:
             "last_scan_at": report.last_scan_at,
             "skipped": {str(reason): count for reason, count in report.skipped.items()},
             "last_error": report.last_error,
+            **watched_facts(report),
+            "scan": None if report.scan is None else scan_facts(report.scan, time.time()),
         }
 
     # ------------------------------------------------------------------- nights

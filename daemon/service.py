@@ -6,6 +6,7 @@ nothing else; each part's own module says what it does.
 
 import asyncio
 import contextlib
+import functools
 import logging
 import os
 import signal
@@ -20,6 +21,8 @@ from daemon.collecting.collector import Collector
 from daemon.collecting.vault_store import VaultStore
 from daemon.config import Config
 from daemon.confinement import protect_memory
+from daemon.conversations import Conversations
+from daemon.curation import Curation
 from daemon.engine_handle import EngineHandle
 from daemon.home import Home
 from daemon.keyring_watch import watch_keyrings
@@ -114,6 +117,7 @@ async def _serve(
         )
         cleanup.push_async_callback(engine.stop)
         plan = PlanPolicy(minimum_tokens=config.night.minimum_tokens)
+        curation = Curation()
         nights = NightRunner(
             NightShift(
                 vault=door.inner,
@@ -121,12 +125,16 @@ async def _serve(
                 base=base.facts,
                 memory=NightMemory(base.folder, configured_bytes=config.engine.memory_bytes),
                 options=_night_options(config, plan),
+                facts=functools.partial(curation.facts_of, door.inner),
             )
         )
+        conversations = Conversations(door)
         collector = Collector(
             store=VaultStore(door, most_bytes=config.collect.vault_bytes),
             settings=config.collect,
             own_folders=home.own_folders,
+            listen=conversations.listen,
+            may_remove=lambda: not nights.runs,  # a night may judge by them
         )
         cleanup.push_async_callback(collector.close)
         account = AuditLog(door.inner)
@@ -168,12 +176,13 @@ async def _serve(
             plan=plan,
             limits=limits,
             account=account,
+            curation=curation,
             home=home,
             shut_down=stop.set,
         )
         cleanup.push_async_callback(operations.forgetting.close)
         serving = Serving(vault=door, engine=engine, base=base, started_at=int(time.time()))
-        servers = Servers(account=account.asked)
+        servers = Servers(account=account.asked, keeper=conversations)
         cleanup.push_async_callback(servers.stop)
         await servers.start(sockets.api, sockets.admin, serving, operations)
         print("ready", flush=True)  # who started us waits for this line

@@ -5,19 +5,28 @@ there counts here as well. Nothing is kept. Knows nothing of the service.
 """
 
 import os
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 from daemon.collecting.decoding import decode
+from daemon.collecting.file_place import place_of
+from daemon.collecting.folder_reading import FolderReading
 from daemon.collecting.folder_source import FolderSource
 from daemon.collecting.kinds import make_source
 from daemon.collecting.marker import is_marked_off
 from daemon.collecting.redaction import redact
 from daemon.collecting.skipping import Skipped, SkipReason
+from daemon.collecting.source import FoundFile
 from daemon.errors import SourceError
+from daemon.extracting.errors import ExtractionFailed
+from daemon.extracting.extractor import Extractor
 from storage.records import CollectedDocument, RedactedDocument, Redaction, SourceSettings
+from trainer.judged_text import judged
+from trainer.quality import reason_against
 
 Json = dict[str, Any]
 
@@ -49,6 +58,18 @@ class Trial:
             for redaction in document.redactions
         ]
 
+    @property
+    def left_out(self) -> dict[str, int]:
+        """Rules that would leave documents of the file out at night, and how many each.
+
+        What is so only beside other documents, copies and boilerplate, is not known here.
+        """
+        reasons = (
+            reason_against(judged(one.text, own=one.own, turns=one.turns, about=one.about))
+            for one in self.redacted
+        )
+        return dict(Counter(reason for reason in reasons if reason is not None).most_common())
+
 
 def source_of(file: Path, sources: Iterable[SourceSettings]) -> tuple[SourceSettings, str] | None:
     """The source that a file lies in, and its path there.
@@ -59,8 +80,8 @@ def source_of(file: Path, sources: Iterable[SourceSettings]) -> tuple[SourceSett
     named = Path(os.path.abspath(file))  # noqa: PTH100 - `..` goes, and no link is followed
     for place in (named, named.parent.resolve() / named.name):
         for source in known:
-            if place.is_relative_to(source.path) and place != Path(source.path):
-                return source, place.relative_to(source.path).as_posix()
+            if relative := place_of(source).relative(place):
+                return source, relative
     return None
 
 
@@ -86,7 +107,8 @@ def try_file(
     if found is None:
         return Trial(reason=NO_SOURCE, source=None)
     settings, path = found
-    trial = _tried(settings, path, most_bytes, exclusions)
+    with closing(Extractor()) as extractor:  # of this process: the service's is not asked
+        trial = _tried(settings, path, most_bytes, exclusions, extractor)
     state = states.get(settings.name)
     if trial.wanted and state in (PAUSED, MISSING):
         return replace(trial, reason=state)
@@ -104,6 +126,34 @@ def try_text(data: bytes) -> Trial:
     return Trial(reason=WANTED, source=None, read=(document,), redacted=(redact(document),))
 
 
+def try_alone(file: Path, *, most_bytes: int) -> Trial:
+    """The same for a file of which nobody can say whether it lies in a source.
+
+    Raises OSError: it is not there.
+    """
+    place = file.resolve()
+    status = place.stat()
+    with closing(Extractor()) as extractor:
+        content = FolderReading(
+            root=place.parent,
+            settings=SourceSettings(name="", kind="folder", path=str(place.parent)),
+            most_bytes=most_bytes,
+            extractor=extractor,
+            open_file=os.open,
+        ).read(
+            FoundFile(
+                path=place.name,
+                size=status.st_size,
+                mtime_ns=status.st_mtime_ns,
+                ctime_ns=status.st_ctime_ns,
+            )
+        )
+    if isinstance(content, SkipReason):
+        return Trial(reason=str(content), source=None)
+    read = tuple(content.documents)
+    return Trial(reason=WANTED, source=None, read=read, redacted=tuple(map(redact, read)))
+
+
 def settings_in(answers: Iterable[Json]) -> list[SourceSettings]:
     """From what the service says of its sources; what this version does not know is left alone."""
     known = {each.name for each in fields(SourceSettings)}
@@ -119,11 +169,17 @@ def settings_in(answers: Iterable[Json]) -> list[SourceSettings]:
 
 
 def _tried(
-    settings: SourceSettings, path: str, most_bytes: int, exclusions: Sequence[str]
+    settings: SourceSettings,
+    path: str,
+    most_bytes: int,
+    exclusions: Sequence[str],
+    extractor: Extractor,
 ) -> Trial:
     no = Trial(reason="unsupported_kind", source=settings.name, path=path)
     try:
-        source = make_source(settings, most_bytes=most_bytes, exclusions=exclusions)
+        source = make_source(
+            settings, most_bytes=most_bytes, exclusions=exclusions, extractor=extractor
+        )
     except SourceError:
         return no
     if isinstance(source, FolderSource):
@@ -137,6 +193,9 @@ def _tried(
     content = source.read(found)
     if isinstance(content, SkipReason):
         return replace(no, reason=str(content))
-    read = tuple(content.documents)
+    try:
+        read = tuple(content.documents)
+    except ExtractionFailed as failed:
+        return replace(no, reason=str(failed.reason))
     redacted = tuple(redact(document) for document in read)
     return replace(no, reason=WANTED, read=read, redacted=redacted)

@@ -15,6 +15,7 @@ from ipc.admin_bodies import answering, choice, object_body, optional_text, text
 from ipc.administration import AdminBackend
 from ipc.asking import Account, operations_told
 from ipc.backup_api import backup_routes
+from ipc.collecting_api import collecting_routes
 from ipc.errors import OperationCode, OperationError
 from ipc.exchange import EventStream, json_answer
 from ipc.forgetting_api import forgetting_routes
@@ -26,6 +27,7 @@ from ipc.seeing_api import seeing_routes
 Json = dict[str, Any]
 
 BODY_LIMIT_BYTES = 4 * 1024 * 1024
+PLACELESS_KINDS = frozenset({"conversations"})  # of sources, that lie at no path
 
 STATUS_OF: dict[OperationCode, int] = {
     "usage": 400,
@@ -72,6 +74,7 @@ def admin_app(
             *forgetting_routes(backend.forgetting),
             *seeing_routes(backend.seeing),
             *limits_routes(backend.limits),
+            *collecting_routes(backend.collecting),
             *backup_routes(backend.backup),
         ]
     )
@@ -92,11 +95,12 @@ class AdminApi:
 
     async def add_source(self, request: web.Request) -> web.Response:
         body = await object_body(request)
+        kind = optional_text(body, "kind") or "folder"
         return json_answer(
             await self._backend.add_source(
                 name=optional_text(body, "name"),
-                kind=optional_text(body, "kind") or "folder",
-                path=text(body, "path"),
+                kind=kind,
+                path=_no_path(body) if kind in PLACELESS_KINDS else text(body, "path"),
                 include=texts(body, "include"),
                 exclude=texts(body, "exclude"),
                 me=texts(body, "me"),
@@ -130,6 +134,12 @@ class AdminApi:
             except ConnectionError:
                 pass  # nobody watches any more; the night goes on
         return stream.response
+
+
+def _no_path(body: Json) -> str:
+    if body.get("path"):
+        raise OperationError("usage", "This kind of source is at no place; leave `path` out.")
+    return ""
 
 
 async def write_lines(stream: EventStream, first: Json, others: AsyncGenerator[Json, None]) -> None:

@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator
 from typing import Any, Protocol
 
 from ipc.backup_api import BackupBackend
+from ipc.collecting_api import CollectingBackend
 from ipc.forgetting_api import ForgettingBackend
 from ipc.keys_api import KeysBackend
 from ipc.limits_api import LimitsBackend
@@ -30,6 +31,9 @@ class AdminBackend(Protocol):
 
     @property
     def limits(self) -> LimitsBackend: ...
+
+    @property
+    def collecting(self) -> CollectingBackend: ...
 
     @property
     def backup(self) -> BackupBackend: ...

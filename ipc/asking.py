@@ -22,7 +22,8 @@ class Asked:
 
     socket: SocketName
     peer: Peer
-    what: str  # admin: "GET /status", as the route is written; api: the model that answered
+    # admin: "GET /status", as the route is written; api: the model that answered, or "feedback"
+    what: str
     tokens: int = 0  # of prompt and answer
 
 

@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from ipc.backup_client import BackupClient
 from ipc.client_calls import QUICK_SECONDS, Client, Json, error_in, exchange, lines, parsed
+from ipc.collecting_client import CollectingClient
 from ipc.errors import (
     AdapterWithdrawn,
     AnswerCutShort,
@@ -19,6 +20,7 @@ from ipc.errors import (
     PromptTooLong,
     QueueFull,
     RequestError,
+    UnknownAnswer,
     UnknownModel,
     VaultLocked,
 )
@@ -30,7 +32,9 @@ from ipc.seeing_client import SeeingClient
 # --------------------------------------------------------------------------- admin.sock
 
 
-class AdminClient(KeysClient, ForgettingClient, SeeingClient, LimitsClient, BackupClient):
+class AdminClient(
+    KeysClient, ForgettingClient, SeeingClient, LimitsClient, CollectingClient, BackupClient
+):
     """One method per route. Each raises OperationError, NotRunning or AnswerCutShort."""
 
     def status(self) -> Json:
@@ -44,7 +48,7 @@ class AdminClient(KeysClient, ForgettingClient, SeeingClient, LimitsClient, Back
 
     def add_source(
         self,
-        path: str,
+        path: str | None = None,
         *,
         name: str | None = None,
         kind: str = "folder",
@@ -54,7 +58,8 @@ class AdminClient(KeysClient, ForgettingClient, SeeingClient, LimitsClient, Back
         own: bool = True,
         keep_deleted: bool = True,
     ) -> Json:
-        """`path` is absolute: the service has a working directory of its own.
+        """`path` is absolute: the service has a working directory of its own. Kinds that lie at no
+        place have none.
 
         `me` are the user's own addresses or names there, `own` whether it is mostly the user's own
         writing, `keep_deleted` whether text stays when its file goes.
@@ -113,6 +118,9 @@ class AdminClient(KeysClient, ForgettingClient, SeeingClient, LimitsClient, Back
 # --------------------------------------------------------------------------- api.sock
 
 
+NO_TRAIN = {"X-No-Train": "1"}
+
+
 class InferenceClient(Client):
     """What `nightloom chat` and `nightloom demo` need of the model."""
 
@@ -128,35 +136,61 @@ class InferenceClient(Client):
         self,
         messages: Sequence[Json],
         model: str = "personal",
+        *,
+        train: bool = True,
+        begun: Callable[[str], None] | None = None,
         **sampling: Any,
     ) -> Iterator[str]:
         """The answer in pieces, as they come; leaving the iterator stops the generation.
 
         Args:
             messages: dicts with `role` and `content`.
+            train: False keeps this exchange from being collected.
+            begun: is told the answer's id, for `feedback`.
             sampling: `max_tokens`, `temperature`, `top_p`, `seed`, `stop`; None is the default.
 
         Raises:
             RequestError, NotRunning or AnswerCutShort, at the first piece or later.
         """
-        return self._stream(
-            "/v1/chat/completions", {"messages": list(messages), "model": model, **sampling}
-        )
+        body = {"messages": list(messages), "model": model, **sampling}
+        return self._stream("/v1/chat/completions", body, train=train, begun=begun)
+
+    def feedback(self, id: str, *, good: bool) -> bool:
+        """Say what an answer was worth; whether what was said with it is kept now.
+
+        Raises:
+            RequestError, NotRunning or AnswerCutShort
+        """
+        body = {"id": id, "quality": "good" if good else "bad"}
+        route = "/v1/feedback"
+        with exchange(self._path, "POST", route, body, timeout=QUICK_SECONDS) as response:
+            answer = parsed(response.read())
+            if response.status != http.client.OK:
+                raise request_error(response.status, answer)
+            return bool(answer["kept"])
 
     def complete(self, prompt: str, model: str = "personal", **sampling: Any) -> Iterator[str]:
         """How the model goes on after `prompt`; otherwise as `chat`."""
         return self._stream("/v1/completions", {"prompt": prompt, "model": model, **sampling})
 
-    def _stream(self, route: str, body: Json) -> Iterator[str]:
+    def _stream(
+        self,
+        route: str,
+        body: Json,
+        *,
+        train: bool = True,
+        begun: Callable[[str], None] | None = None,
+    ) -> Iterator[str]:
         body = body | {"stream": True}
-        with exchange(self._path, "POST", route, body, timeout=None) as response:
+        headers = None if train else NO_TRAIN
+        with exchange(self._path, "POST", route, body, timeout=None, headers=headers) as response:
             if response.status != http.client.OK:
                 raise request_error(response.status, parsed(response.read()))
-            yield from pieces(lines(response))
+            yield from pieces(lines(response), begun)
 
 
-def pieces(events: Iterator[bytes]) -> Iterator[str]:
-    """The text in the lines of an event stream."""
+def pieces(events: Iterator[bytes], begun: Callable[[str], None] | None = None) -> Iterator[str]:
+    """The text in the lines of an event stream; `begun` is told the answer's id, once."""
     for line in events:
         if not line.startswith(b"data: "):
             continue  # an empty line, or a ping
@@ -166,6 +200,9 @@ def pieces(events: Iterator[bytes]) -> Iterator[str]:
         chunk = parsed(event)
         if "error" in chunk:
             raise request_error(http.client.OK, chunk)
+        if begun is not None and isinstance(chunk.get("id"), str):
+            begun(chunk["id"])
+            begun = None
         for choice in chunk["choices"]:
             if text := choice["delta"].get("content") if "delta" in choice else choice["text"]:
                 yield text
@@ -191,6 +228,7 @@ def request_error(status: int, answer: Any) -> IpcError:
 REQUEST_ERRORS: dict[Any, Callable[[str], RequestError]] = {
     "context_length_exceeded": PromptTooLong,
     "model_not_found": UnknownModel,
+    "answer_not_found": UnknownAnswer,
     "queue_full": QueueFull,
     "engine_unavailable": EngineUnavailable,
     "adapter_withdrawn": AdapterWithdrawn,

@@ -8,7 +8,7 @@ import http.client
 import json
 import os
 import socket
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self, get_args
@@ -54,6 +54,7 @@ def exchange(
     body: Json | None,
     *,
     timeout: float | None,
+    headers: Mapping[str, str] | None = None,
 ) -> Generator[http.client.HTTPResponse, None, None]:
     """One request and its answer, whose body is still to be read.
 
@@ -63,9 +64,9 @@ def exchange(
     """
     connection = UnixConnection(path, timeout=timeout)
     encoded = None if body is None else json.dumps(body).encode("ascii")
-    headers = {} if encoded is None else {"Content-Type": "application/json"}
+    kind = {} if encoded is None else {"Content-Type": "application/json"}
     try:
-        connection.request(method, route, encoded, headers)
+        connection.request(method, route, encoded, {**kind, **(headers or {})})
         with connection.getresponse() as response:
             yield response
     except TimeoutError:

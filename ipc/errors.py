@@ -15,6 +15,7 @@
     │   ├── BadRequest               400
     │   │   └── PromptTooLong        400 context_length_exceeded
     │   ├── UnknownModel             404 model_not_found
+    │   ├── UnknownAnswer            404 answer_not_found
     │   ├── QueueFull                429 with Retry-After
     │   ├── EngineUnavailable        503
     │   ├── AdapterWithdrawn         503, adapter_withdrawn
@@ -166,6 +167,19 @@ class UnknownModel(RequestError):
             type="invalid_request_error",
             code="model_not_found",
             param="model",
+        )
+
+
+class UnknownAnswer(RequestError):
+    """No answer with this id is remembered; only the last ones are, and not past a lock."""
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(
+            message or sentence(type(self)),
+            status=404,
+            type="invalid_request_error",
+            code="answer_not_found",
+            param="id",
         )
 
 

@@ -9,7 +9,7 @@ import dataclasses
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from storage.adapter_withdrawal import KeptAdapter, kept_adapter
+from storage.adapter_withdrawal import WITHDRAWN, KeptAdapter, kept_adapter
 from storage.errors import (
     AdapterDamaged,
     AdapterNotAdmitted,
@@ -36,7 +36,6 @@ from storage.sealed_table import Record, Row, SealedTable
 
 CURRENT = "current"
 SHORTEST_PREFIX = 4
-WITHDRAWN = 1  # in the column `withdrawn`; 2 is one whose weights made room for others
 
 
 class AdapterShelf:
@@ -68,6 +67,7 @@ class AdapterShelf:
                     "parent": candidate.parent,
                     "trained_at": trained_at,
                     "seen_items": sorted(candidate.seen_items),
+                    "learned": sorted(candidate.learned),
                     "measured": dataclasses.asdict(passed.measured),
                 }
                 adapter_id = self._table.insert(
@@ -176,7 +176,7 @@ class AdapterShelf:
         with self._database.transaction():
             for number in numbers:
                 row = self._table.rows("id = ?", (number,))[0]
-                self._table.mark(row, withdrawn=1, pinned=0)
+                self._table.mark(row, withdrawn=WITHDRAWN, pinned=0)
                 self._files.empty(row["file"])
                 self._database.observe("withdraw:adapter")
             if self._current_id() != current:
@@ -244,6 +244,7 @@ class AdapterShelf:
             seen_items=frozenset(record["seen_items"]),
             measured=_measured(record["measured"]),
             pinned=bool(row["pinned"]),
+            learned=frozenset(record.get("learned", ())),
         )
 
     def _current_id(self) -> int | None:

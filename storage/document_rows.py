@@ -195,3 +195,11 @@ def decode_document(data: bytes) -> tuple[dict[str, Any], str]:
     if end != len(written) or type(head) is not dict:
         raise SealBroken
     return head, text
+
+
+def at_place(data: bytes, *, source: str, path: str) -> bytes:
+    """The same document from another place. Raises `SealBroken`."""
+    head, _ = decode_document(data)
+    (length,) = _LENGTH.unpack_from(data)
+    written = json.dumps(head | {"source": source, "path": path}, separators=(",", ":")).encode()
+    return b"%b%b%b" % (_LENGTH.pack(len(written)), written, data[_LENGTH.size + length :])

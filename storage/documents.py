@@ -122,9 +122,32 @@ class Documents:
             )
         ]
 
+    def elsewhere(self, source: str, paths: Collection[str]) -> list[int]:
+        """The live documents of a source that are of none of these paths, without opening any."""
+        here = {self._lookup.item(source, path) for path in paths}
+        rows = self._database.fetch(
+            "SELECT d.id, i.item_hash FROM items i JOIN documents d ON d.item = i.id "
+            "WHERE i.source_hash = ? AND d.state != 'superseded' ORDER BY d.id",
+            [self._lookup.source(source)],
+        )
+        return [number for number, item_hash in rows if item_hash not in here]
+
     def source_key(self, source: str) -> bytes:
         """What `DocumentHead.source_key` is for this source."""
         return self._lookup.source(source)
+
+    def at(self, source: str, path: str) -> list[int]:
+        """All versions of an item, oldest first; none where there is no such item."""
+        rows = self._database.fetch(
+            "SELECT d.id FROM items i JOIN documents d ON d.item = i.id WHERE i.item_hash = ? "
+            "ORDER BY d.version",
+            [self._lookup.item(source, path)],
+        )
+        return [row[0] for row in rows]
+
+    def text_key(self, text: str) -> bytes:
+        """A keyed hash, the same for the same text for as long as there is this vault."""
+        return self._lookup.content(text)
 
     def counts(self) -> dict[DocumentState, int]:
         """Documents per state; every state is there."""

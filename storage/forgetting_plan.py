@@ -51,7 +51,9 @@ def items_with(documents: Documents, wanted: str) -> Iterator[int | None]:
     """For every document its item where it holds this text; reads a megabyte at a time."""
     sought = as_searched(wanted)
     for document in documents.read_many(tuple(DocumentState)) if sought else ():
-        holds = isinstance(document, StoredDocument) and sought in as_searched(document.text)
+        holds = isinstance(document, StoredDocument) and any(
+            sought in as_searched(words) for words in (document.text, *document.about.values())
+        )
         yield document.item_id if holds and isinstance(document, StoredDocument) else None
 
 

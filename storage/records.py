@@ -99,6 +99,13 @@ class StoredDocument:
     about: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
+# What a source takes unless it is told otherwise: names of files that people keep text in.
+TEXT_FILES = (
+    *("*.txt", "*.md", "*.markdown", "*.rst", "*.org", "*.tex", "*.html", "*.htm"),
+    *("*.docx", "*.odt", "*.pdf", "*.epub", "*.ipynb"),
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceSettings:
     """What the user allowed to be collected, and how. `include` and `exclude` are globs.
@@ -110,7 +117,7 @@ class SourceSettings:
     name: str
     kind: str  # of `daemon.collecting.kinds`
     path: str = field(repr=False)
-    include: tuple[str, ...] = ("*.txt", "*.md", "*.rst", "*.org")
+    include: tuple[str, ...] = TEXT_FILES
     exclude: tuple[str, ...] = ()
     paused: bool = False
     retention_days: int | None = None  # files that were changed longer ago are not kept
@@ -136,6 +143,7 @@ class CandidateAdapter:
     base: str  # identity of the base it belongs to
     parent: str | None  # digest of the adapter it started from
     seen_items: frozenset[int]  # every item it was trained or judged on, its parent's included
+    learned: frozenset[int] = frozenset()  # versions it was trained on, its parent's included
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,3 +199,4 @@ class PublishedAdapter:
     seen_items: frozenset[int]
     measured: Measured
     pinned: bool = False  # an ancestor to go back to; no quota takes its weights
+    learned: frozenset[int] = frozenset()  # document ids

@@ -202,7 +202,8 @@ def test_the_idle_service_loads_neither_the_model_nor_the_terminal() -> None:
     assert "daemon.service" in loaded
     assert not {ENGINE, *MODEL_THREAD} & set(loaded)
     assert [name for name in ("torch", "transformers", "peft", "bitsandbytes", "rich",
-                              "huggingface_hub", "httpx2", "daemon.adding.hub")
+                              "huggingface_hub", "httpx2", "daemon.adding.hub", "lxml", "pypdf",
+                              "docx", "odfdo", "trafilatura")
             if name in loaded] == []  # fmt: skip
 
 

@@ -255,7 +255,8 @@ def _seals(report: VaultReport) -> Finding:
 def _reading(number: int) -> Callable[[Vault], str]:
     def read(vault: Vault) -> str:
         try:
-            return vault.documents.read(number).text
+            document = vault.documents.read(number)
+            return "\n".join((document.text, *document.about.values()))
         except StorageError:
             return ""  # damaged, which `seals` tells, or forgotten just now
 

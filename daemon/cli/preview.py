@@ -18,6 +18,11 @@ if TYPE_CHECKING:
     from ipc.client import AdminClient
 
 PAGE_DOCUMENTS = 20
+WAITS = {
+    "night_full": "this is more than tonight can read, and the best comes first",
+    "reading_full": "of others, tonight reads what an eighth of its text holds",
+    "too_little_text": "there is too little new text",
+}
 
 
 @click.command()
@@ -70,16 +75,48 @@ def preview_text(answer: Json) -> str:
     ]
     listed = text.table(("source", "documents", "new", "characters"), rows, right=" rrr")
     if answer["enough"]:
-        verdict = (
-            f"Tonight would learn from {text.plural(answer['total_new_documents'], 'new document')}"
-            f", about {text.count(answer['about_tokens'])} tokens."
-        )
+        verdict = _tonight(answer)
     else:
         missing = text.count(answer["missing_tokens"])
         verdict = text.value(
             answer.get("sentence") or f"A night needs about {missing} more tokens of new text."
         )
-    return f"{listed}\n\n{verdict}" if rows else verdict
+    parts = [listed] if rows else []
+    if answer["left_out"]:
+        parts.append(_left_out_text(answer["left_out"]))
+    return "\n\n".join([*parts, verdict])
+
+
+def _tonight(answer: Json) -> str:
+    """What the night takes, and what waits for another one and why."""
+    documents = answer.get("tonight_documents", answer["total_new_documents"])
+    tokens = answer.get("tonight_tokens", answer["about_tokens"])
+    said = [
+        f"Tonight would learn from {text.plural(documents, 'new document')}"
+        f", about {text.count(tokens)} tokens."
+    ]
+    if read := answer.get("reading_documents", 0):
+        said.append(f"{text.plural(read, 'text')} of others would be read beside them.")
+    for reason, count in answer.get("waiting", {}).items():
+        why = WAITS.get(reason, text.value(reason))
+        said.append(f"Another night: {text.plural(count, 'new document')}; {why}.")
+    return "\n".join(said)
+
+
+def _left_out_text(counts: Json) -> str:
+    """How many are left out for which reason; they are looked at again the next night."""
+    rows = [
+        (text.value(reason), text.count(count), why_left_out(reason))
+        for reason, count in counts.items()
+    ]
+    return text.table(("left out", "documents", "because"), rows, right=" r ")
+
+
+def why_left_out(reason: str) -> str:
+    """What stands behind the name of a reason."""
+    from trainer.quality import REASONS
+
+    return REASONS.get(reason, "a rule of another version")
 
 
 # --------------------------------------------------------------------------- pages
@@ -103,14 +140,26 @@ def _page_text(answer: Json) -> str:
             text.value(document["document"]),
             text.value(document["source"]),
             text.count(document["characters"]),
+            text.value(document["language"]),
+            _verdict(document),
             line(document["path"]),
         )
         for document in answer["documents"]
     ]
     if not rows:
         return _no_page(answer)
-    listed = text.table(("document", "source", "characters", "path"), rows, right="r r")
+    heads = ("document", "source", "characters", "language", "not tonight", "path")
+    listed = text.table(heads, rows, right="r r   ")
     return f"{listed}\n\nPage {answer['page']} of {answer['pages']}."
+
+
+def _verdict(document: Json) -> str:
+    """Why it is not for tonight, if it is not."""
+    if document["left_out"] is None:
+        return text.value(document.get("waits_for") or "")
+    if document["twin_of"] is None:
+        return text.value(document["left_out"])
+    return f"{text.value(document['left_out'])} of {text.value(document['twin_of'])}"
 
 
 def _no_page(answer: Json) -> str:

@@ -29,7 +29,7 @@ def read_parents() -> dict[int, int]:
     try:
         names = [entry.name for entry in PROC.iterdir()]
     except OSError:
-        return parents
+        return parents  # there is no /proc
     for pid in map(int, filter(str.isdigit, names)):
         parent = _parent(pid)
         if parent is not None:
@@ -51,8 +51,8 @@ def _proportional(pid: int) -> int | None:
         for line in (PROC / str(pid) / "smaps_rollup").read_text("ascii").splitlines():
             if line.startswith("Pss:"):
                 return int(line.split()[1]) * 1024
-    except OSError:  # gone, or not ours to look at
-        pass
+    except OSError:
+        pass  # gone meanwhile, or it denies tracing: the resident set is counted in its place
     return None
 
 
@@ -60,13 +60,13 @@ def _resident(pid: int) -> int:
     try:
         return int((PROC / str(pid) / "statm").read_text("ascii").split()[1]) * PAGE_BYTES
     except OSError:
-        return 0
+        return 0  # anybody may read this file, so the process is gone, and holds nothing
 
 
 def _parent(pid: int) -> int | None:
     try:
         stat = (PROC / str(pid) / "stat").read_text("ascii", errors="replace")
     except OSError:
-        return None
+        return None  # it ended between the listing and now
     # pid (name) state ppid ...; the name may hold blanks and brackets
     return int(stat.rpartition(")")[2].split()[1])

@@ -6,6 +6,7 @@ from daemon.cli import text
 from daemon.cli.limit_lines import limit_sentences
 from daemon.cli.output import Json, json_option, show
 from daemon.cli.reaching import administration
+from daemon.cli.scan_progress import scan_sentences
 
 OUT_OF_SWAP = {
     "process": "all memory of the service",
@@ -53,7 +54,7 @@ def _status_text(answer: Json) -> str:
     for warning in answer.get("warnings", ()):
         told = (warning["name"], warning["value"], warning["advice"])
         shown += "\n\nWarning: {}: {}. {}".format(*map(text.value, told)).rstrip()
-    shown = "\n\n".join([shown, *limit_sentences(answer)])
+    shown = "\n\n".join([shown, *scan_sentences(answer), *limit_sentences(answer)])
     idle = answer.get("adapter_of_another_base")
     if idle is None:
         return shown

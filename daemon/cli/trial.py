@@ -13,7 +13,7 @@ import click
 
 from daemon.cli import text
 from daemon.cli.output import Json, json_option, show
-from daemon.cli.preview import line, marked
+from daemon.cli.preview import line, marked, why_left_out
 from daemon.cli.reaching import administration, home
 from ipc.errors import NotRunning, OperationError
 
@@ -39,6 +39,7 @@ SENTENCES = {
     "marked": "It would not be collected: it says `nightloom: off`.",
     "too_old": "It would not be collected: it is older than its source's retention.",
     "hidden": "It would not be collected: a name on the way to it begins with a dot.",
+    "of_a_program": "It would not be collected: a program keeps it for itself, such as a template.",
     "symlink": "It would not be collected: it is a link, or lies behind one.",
     "not_regular": "It would not be collected: it is no file.",
     "other_file_system": "It would not be collected: it lies on another file system.",
@@ -48,6 +49,16 @@ SENTENCES = {
     "unreadable": "It would not be collected: the system does not let nightloom read it.",
     "vanished": "It would not be collected: it is not there.",
     "changing": "It would be collected as soon as nobody writes to it.",
+    "encrypted": "It would not be collected: it opens with a password only.",
+    "no_text": "It would not be collected: there is no text layer in it.",
+    "damaged": "It would not be collected: it is damaged, or not what its name says.",
+    "bomb": "It would not be collected: far more is packed into it than such a file holds.",
+    "too_slow": "It would not be collected: reading it takes longer than one file may take.",
+    "too_hungry": "It would not be collected: reading it takes more memory than one file may take.",
+    "unknown_format": "It would not be collected: its format is not one that nightloom reads.",
+    "automatic": "It would not be collected: a program wrote it.",
+    "deleted": "It would not be collected: it is marked as deleted, as a draft or as spam.",
+    "not_named": "It would not be collected: nobody in this chat has a name given with --me.",
 }
 
 
@@ -96,13 +107,9 @@ def _tried_file(path: Path, with_text: bool) -> Json:
 
 def _unknown(path: Path, with_text: bool, reason: str) -> Json:
     """Without the sources: what would be redacted, if it were in one of them."""
-    from daemon.trial import try_text
+    from daemon.trial import try_alone
 
-    with path.open("rb") as file:
-        data = file.read(_most_bytes() + 1)
-    if len(data) > _most_bytes():
-        return _answer(None, reason="too_large", with_text=False)
-    trial = try_text(data)
+    trial = try_alone(path, most_bytes=_most_bytes())
     return _answer(trial, reason=reason if trial.wanted else trial.reason, with_text=with_text)
 
 
@@ -147,6 +154,8 @@ def _answer(trial: "Trial | None", *, reason: str, with_text: bool) -> Json:
         "glob": trial.glob if trial else None,
         "forgotten": None,
         "redactions": [_shown(trial, *one) for one in trial.redactions] if trial else [],
+        "left_out": trial.left_out if trial else {},
+        "documents": len(trial.redacted) if trial else 0,
     }
     if with_text and trial:
         from daemon.placeholders import placeholders
@@ -176,6 +185,18 @@ def _most_bytes() -> int:
     return load_config(home().config_file).collect.max_file_bytes
 
 
+def _left_out_text(answer: Json) -> str:
+    """What the rules of the night say of it, as far as one file shows that."""
+    if answer["documents"] == 1:
+        (reason,) = answer["left_out"]
+        return f"A night would leave it out ({reason}): {why_left_out(reason)}."
+    rows = [
+        (line(reason), text.count(count), why_left_out(reason))
+        for reason, count in answer["left_out"].items()
+    ]
+    return text.table(("left out at night", "documents", "because"), rows, right=" r ")
+
+
 def _trial_text(answer: Json) -> str:
     sentence = SENTENCES.get(answer["reason"], f"It would not be collected: {answer['reason']}.")
     if answer["glob"] and not answer["collect"]:
@@ -183,6 +204,8 @@ def _trial_text(answer: Json) -> str:
     parts = [sentence]
     if answer["source"]:
         parts[0] += f" Its source is {line(answer['source'])}."
+    if answer["collect"] and answer["left_out"]:
+        parts.append(_left_out_text(answer))
     if answer["redactions"]:
         rows = [
             (line(one["kind"]), text.count(one["start"]), text.count(one["end"]))

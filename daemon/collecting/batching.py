@@ -4,20 +4,23 @@ Blocking; runs in a thread, one batch at a time, so that memory stays flat howev
 """
 
 import logging
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from daemon.collecting.redaction import redact
 from daemon.collecting.redaction_rules import RULES_VERSION
 from daemon.collecting.skipping import SkipReason
-from daemon.collecting.source import FoundFile, Source
+from daemon.collecting.source import FoundFile, ReadFile, Source
 from daemon.collecting.store import FileStamp
+from daemon.extracting.errors import ExtractionFailed
 from storage.records import RedactedDocument
 
 log = logging.getLogger(__name__)
 
 MOST_DOCUMENTS = 200
 MOST_BYTES = 2 << 20
+BATCH_SECONDS = 2.0  # then what was read is kept, though it may be little
 
 
 @dataclass(slots=True, kw_only=True)
@@ -28,6 +31,7 @@ class ReadBatch:
     origins: list[FoundFile] = field(default_factory=list, repr=False)
     finished: dict[FoundFile, FileStamp] = field(default_factory=dict, repr=False)
     skipped: dict[FoundFile, SkipReason] = field(default_factory=dict, repr=False)
+    read: dict[FoundFile, ReadFile] = field(default_factory=dict, repr=False)  # of `finished`
     size: int = 0  # bytes of the documents, about
 
     @property
@@ -51,13 +55,26 @@ def stamp_of(size: int, mtime_ns: int) -> FileStamp:
     return FileStamp(mtime_ns=mtime_ns, size=size, rules_version=RULES_VERSION)
 
 
-def read_batches(source: Source, files: Iterable[FoundFile]) -> Iterator[ReadBatch]:
-    """Read files in order. A file is `finished` in the batch that holds its last document."""
-    batch = ReadBatch()
+def read_batches(
+    source: Source,
+    files: Iterable[FoundFile],
+    *,
+    stopped: Callable[[], bool] = lambda: False,
+) -> Iterator[ReadBatch]:
+    """Read files in order. A file is `finished` in the batch that holds its last document.
+
+    Args:
+        stopped: asked before each file and each batch; then the last batch is what was read so
+            far, and a file that was being read is not finished.
+    """
+    batch, begun = ReadBatch(), time.monotonic()
     for file in files:
-        if batch.documents and not batch.has_room_for(file.size):
+        if stopped():
+            break
+        full = batch.documents and not batch.has_room_for(file.size)
+        if full or (batch and time.monotonic() - begun > BATCH_SECONDS):
             yield batch
-            batch = ReadBatch()
+            batch, begun = ReadBatch(), time.monotonic()
         try:
             content = source.read(file)
             if isinstance(content, SkipReason):
@@ -67,11 +84,17 @@ def read_batches(source: Source, files: Iterable[FoundFile]) -> Iterator[ReadBat
                 if batch.documents and not batch.has_room_for(len(document.text)):
                     yield batch
                     batch = ReadBatch()
+                    if stopped():
+                        return
                 batch.add(redact(document), file)
+        except ExtractionFailed as failed:
+            batch.skipped[file] = failed.reason
+            continue
         except Exception as error:  # one bad file costs one file, whatever is wrong with it
             log.error("a file could not be read (%s)", type(error).__name__)
             batch.skipped[file] = SkipReason.UNREADABLE
             continue
         batch.finished[file] = stamp_of(content.size, content.mtime_ns)
+        batch.read[file] = content
     if batch:
         yield batch

@@ -6,22 +6,30 @@ Knows nothing of the vault: what is collected goes to a `store`.
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 from daemon.collecting.clock import Clock, SystemClock
+from daemon.collecting.conversation_listening import Listener
+from daemon.collecting.conversations_source import ConversationsSource
 from daemon.collecting.following import Follower
 from daemon.collecting.gathering import Progress, sum_counts
-from daemon.collecting.kinds import make_source
+from daemon.collecting.kinds import KINDS, check_settings, make_source
 from daemon.collecting.placing import place_source
 from daemon.collecting.reports import ScanCounts, SourceReport
+from daemon.collecting.skipping import Skipped
 from daemon.collecting.source import Source
 from daemon.collecting.store import DocumentStore
 from daemon.collecting.watching import Watcher, Watching
+from daemon.collecting.whereabouts import is_gone
 from daemon.config import CollectSettings
-from daemon.errors import SourceUnknown
+from daemon.errors import ConversationsAlready, SourceUnknown, UnsupportedKind
+from daemon.extracting.extractor import Extractor
 from storage.records import SourceSettings
 
 MakeSource = Callable[[SourceSettings], Source]
+Listen = Callable[..., Listener]  # (source, *, store, clock)
 
 
 class Collector:
@@ -32,6 +40,9 @@ class Collector:
         settings: times and limits.
         own_folders: what is never collected from (`Home.own_folders`).
         progress: told how far scans are.
+        extractor: reads what is not plain text; the collector's own if none is given.
+        listen: begins to hear what is said over our own socket (`daemon.conversations`).
+        may_remove: whether documents may leave the vault now because their files went.
         clock, watcher, make: the system's own; tests give others.
     """
 
@@ -42,6 +53,9 @@ class Collector:
         settings: CollectSettings,
         own_folders: Iterable[Path] = (),
         progress: Progress | None = None,
+        extractor: Extractor | None = None,
+        listen: Listen | None = None,
+        may_remove: Callable[[], bool] = lambda: True,
         clock: Clock | None = None,
         watcher: Watcher | None = None,
         make: MakeSource | None = None,
@@ -50,6 +64,9 @@ class Collector:
         self._settings = settings
         self._own_folders = tuple(own_folders)
         self._progress = progress
+        self._extractor = extractor or Extractor()
+        self._listen = listen
+        self._may_remove = may_remove
         self._clock = clock or SystemClock()
         self._watcher = watcher or Watching(asyncio.get_running_loop())
         self._make = make or self._make_source
@@ -65,11 +82,17 @@ class Collector:
         Raises:
             SourceError: one of its kinds, with the reason.
         """
-        self._make(settings)
-        others = [one.source.settings for one in self._followers.values()]
-        return await asyncio.to_thread(
+        sources = [one.source for one in self._followers.values()]
+        if isinstance(self._make(settings), ConversationsSource):
+            if any(isinstance(source, ConversationsSource) for source in sources):
+                raise ConversationsAlready
+            return replace(settings, path="", include=())
+        others = [one.settings for one in sources if not isinstance(one, ConversationsSource)]
+        placed = await asyncio.to_thread(
             place_source, settings, others=others, own_folders=self._own_folders
         )
+        await asyncio.to_thread(check_settings, self._make(placed))
+        return placed
 
     def add(self, settings: SourceSettings) -> None:
         """Follow a source from now on; the first scan begins at once.
@@ -78,19 +101,29 @@ class Collector:
         """
         if settings.name in self._followers:
             raise ValueError("a source with this name is followed already")
-        self._followers[settings.name] = Follower(
-            self._make(settings),
+        self._followers[settings.name] = self._begin(self._make(settings))
+        if settings.paused:
+            self._paused.add(settings.name)
+        if settings.paused or self._all_paused:
+            self._followers[settings.name].pause()
+
+    def _begin(self, source: Source) -> Follower:
+        if isinstance(source, ConversationsSource):
+            if self._listen is None:
+                raise UnsupportedKind(", ".join(KINDS))
+            listener = self._listen(source, store=self._store, clock=self._clock)
+            return cast("Follower", listener)  # it has the same face
+        return Follower(
+            source,
             store=self._store,
             watcher=self._watcher,
             settings=self._settings,
             clock=self._clock,
             turn=self._turn,
             progress=self._progress,
+            gone=self._gone,
+            may_remove=self._may_remove,
         )
-        if settings.paused:
-            self._paused.add(settings.name)
-        if settings.paused or self._all_paused:
-            self._followers[settings.name].pause()
 
     async def remove(self, name: str) -> None:
         """Stop following; what it gave stays. Raises SourceUnknown."""
@@ -167,11 +200,33 @@ class Collector:
         followers, self._followers = self._followers, {}
         self._paused.clear()
         await asyncio.gather(*(follower.close() for follower in followers.values()))
+        await asyncio.to_thread(self._extractor.close)  # no text waits in it while all is locked
 
     async def close(self) -> None:
         """Clear, for good."""
         await self.clear()
         await asyncio.to_thread(self._watcher.close)
+
+    def _gone(self, name: str, path: str) -> bool:
+        """Whether a source has no file at this path any more. Called in a thread.
+
+        A source that was removed has none: whoever has the file now goes on with it.
+        """
+        follower = self._followers.get(name)
+        if follower is not None and isinstance(follower.source, ConversationsSource):
+            return False
+        return follower is None or is_gone(follower.source.folder, path)
+
+    def failed(self, name: str, most: int) -> list[Skipped]:
+        """What of a source could not be read, by name, and why. Raises SourceUnknown."""
+        return self._follower(name).failed(most)
+
+    def first_scan(self, name: str) -> "asyncio.Future[ScanCounts]":
+        """Done when all of a source was looked at once; cancelled when it is followed no more.
+
+        Raises SourceUnknown.
+        """
+        return self._follower(name).first_scan
 
     def _follower(self, name: str) -> Follower:
         follower = self._followers.get(name)
@@ -184,5 +239,6 @@ class Collector:
             settings,
             most_bytes=self._settings.max_file_bytes,
             exclusions=self._exclusions,
+            extractor=self._extractor,
             now=self._clock.now,
         )

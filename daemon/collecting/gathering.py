@@ -11,14 +11,27 @@ from itertools import chain, islice
 
 from daemon.collecting.batching import ReadBatch, read_batches, stamp_of
 from daemon.collecting.clock import Clock
+from daemon.collecting.moves import Gone, take_along
 from daemon.collecting.reports import ScanCounts, ScanProgress
 from daemon.collecting.settling import Unsettled, settle
 from daemon.collecting.skipping import Skipped, SkipReason
-from daemon.collecting.source import FoundFile, Source, kept_path
-from daemon.collecting.store import DUPLICATE, FORGOTTEN, STORED, DocumentStore, FileStamp
+from daemon.collecting.source import FoundFile, Source, Stoppable, kept_path
+from daemon.collecting.store import (
+    DUPLICATE,
+    FORGOTTEN,
+    STORED,
+    DocumentStore,
+    FileStamp,
+    PutResult,
+)
+from daemon.collecting.twins import Twins
+from daemon.collecting.vanishing import Vanishing, is_away
+from daemon.collecting.whereabouts import is_gone
+from storage.records import RedactedDocument
 
 SCAN_FILES = 500  # looked at in one go
 MOST_UNSETTLED = 10_000
+MOST_PLACES = 1_000  # folders that could not be read, of which the names are known
 
 # Reasons that lie in a file; noted with its stamp, so that it is not read in vain again.
 _OF_CONTENT = frozenset(
@@ -30,10 +43,34 @@ _OF_CONTENT = frozenset(
         SkipReason.UNREADABLE,
         SkipReason.NOT_REGULAR,
         SkipReason.SYMLINK,
+        SkipReason.ENCRYPTED,
+        SkipReason.NO_TEXT,
+        SkipReason.DAMAGED,
+        SkipReason.BOMB,
+        SkipReason.TOO_SLOW,
+        SkipReason.TOO_HUNGRY,
+        SkipReason.UNKNOWN_FORMAT,
+        SkipReason.NOT_NAMED,
+    }
+)
+
+# What somebody may want to mend: named on request, and tried again when the file changes.
+FAILURES = frozenset(
+    {
+        SkipReason.UNREADABLE,
+        SkipReason.TOO_LARGE,
+        SkipReason.ENCRYPTED,
+        SkipReason.NO_TEXT,
+        SkipReason.DAMAGED,
+        SkipReason.BOMB,
+        SkipReason.TOO_SLOW,
+        SkipReason.TOO_HUNGRY,
+        SkipReason.UNKNOWN_FORMAT,
     }
 )
 
 Progress = Callable[[ScanProgress], None]
+MOVED = "moved"  # besides the outcomes of the store
 _LeftOut = dict[str, tuple[FileStamp, SkipReason]]
 
 
@@ -48,8 +85,12 @@ class Gatherer:
         settle_seconds: float,
         clock: Clock,
         progress: Progress | None,
+        gone: Gone | None = None,
+        may_remove: Callable[[], bool] = lambda: True,
     ) -> None:
-        self._source = source
+        self._may_remove = may_remove
+        self._gone = gone or (lambda _, path: is_gone(self._source.folder, path))
+        self._adopt(source)
         self._name = source.settings.name
         self._store = store
         self._settle_seconds = settle_seconds
@@ -62,14 +103,25 @@ class Gatherer:
         self.stopped = False  # True ends a scan at the next few hundred files
         self._places_skipped: Counter[SkipReason] = Counter()
         self._files_skipped: _LeftOut = {}
+        self._left_out_inside: dict[str, Counter[SkipReason]] = {}  # by file, of its documents
+        self._places_failed: list[Skipped] = []
         self._totals: tuple[int, int] | None = None
+        self.scanning: ScanProgress | None = None  # while everything is scanned
+        self._vanishing = Vanishing()
+        self._twins = Twins(store, self._gone)
+        self._copies: list[FoundFile] = []  # met in this look
         self._unsettled: dict[str, Unsettled] = {}
         self._swept = b""  # the exclusions that the store was last looked through for
 
     def use(self, source: Source) -> None:
         """Go on with the same place under other rules."""
-        self._source = source
+        self._adopt(source)
         self._swept = b""
+
+    def _adopt(self, source: Source) -> None:
+        self._source = source
+        if isinstance(source, Stoppable):
+            source.stopped = lambda: self.stopped
 
     # ----------------------------------------------------------------------- what is known
 
@@ -77,8 +129,27 @@ class Gatherer:
     def skipped(self) -> dict[SkipReason, int]:
         counts = Counter(reason for _, reason in self._files_skipped.values())
         counts += self._places_skipped
+        for inside in self._left_out_inside.values():
+            counts += inside
         counts[SkipReason.CHANGING] += len(self._unsettled)
         return {reason: count for reason, count in sorted(counts.items()) if count}
+
+    def failed(self, most: int) -> list[Skipped]:
+        """Files and folders that could not be read, and why; no more than `most`."""
+        files = (
+            Skipped(path=path, reason=reason)
+            for path, (_, reason) in self._files_skipped.items()
+            if reason in FAILURES
+        )
+        return list(islice(chain(self._places_failed, files), most))
+
+    @property
+    def look_again_at(self) -> float | None:
+        """When a scan of everything can tell more of files that went."""
+        return self._vanishing.look_again_at
+
+    def forget_vanished(self) -> None:
+        self._vanishing.clear()
 
     def moving(self) -> dict[str, float]:
         """Files that were being written, and when each should have come to rest."""
@@ -91,25 +162,52 @@ class Gatherer:
 
     async def scan_everything(self) -> ScanCounts:
         """All of the source; what was remembered and has not changed is not read."""
-        if self._progress is not None and self._totals is None:
-            self._totals = await asyncio.to_thread(_measure, self._source)
+        self.scanning = ScanProgress(
+            source=self._name,
+            files=0,
+            bytes=0,
+            total_files=self._totals[0] if self._totals else None,
+            total_bytes=self._totals[1] if self._totals else None,
+            begun_at=self._clock.now(),
+        )
+        try:
+            return await self._scan_everything()
+        finally:
+            self.scanning = None
+
+    async def _scan_everything(self) -> ScanCounts:
         before, self._files_skipped = self._files_skipped, {}
+        failed_before, self._places_failed = self._places_failed, []
         self.too_much_moves_until = None
         places: Counter[SkipReason] = Counter()
         counts = ScanCounts()
         finds = self._source.scan()
+        met: set[str] = set()
+        left_out: set[str] = set()
+        drops = not self._source.settings.keep_deleted
         while not self.stopped:
             some = await asyncio.to_thread(_take, finds)
             if not some:
                 break
             files = self._sort_out(some, places)
+            if drops:
+                met.update(kept_path(file.path) for file in files)
+                left_out.update(kept_path(one.path) for one in some if isinstance(one, Skipped))
             new = [file for file in files if not self._still_skipped(file, before)]
-            counts = sum_counts((counts, await self._collect(new, begun=counts)))
+            self._pass_by(file for file in files if file.path in self._files_skipped)
+            counts = sum_counts((counts, await self._collect(new, scanning=True)))
             counts = replace(counts, files=counts.files + len(files) - len(new))
-        if not self.stopped:
+        counts = sum_counts((counts, await self._look_at_copies()))
+        if self.stopped:  # what was not come to is as it was
+            self._files_skipped = before | self._files_skipped
+            self._places_failed = self._places_failed or failed_before
+        else:
             self._places_skipped = places
-            self._totals = (counts.files, self._totals[1]) if self._totals else None
+            assert self.scanning is not None
+            self._totals = (counts.files, self.scanning.bytes)
             self.last_scan_at = self._clock.now()
+            if drops:
+                await self._drop_vanished(met, left_out)
             exclusions = self._source.exclusions()
             if exclusions != self._swept:
                 await self.sweep()
@@ -127,6 +225,7 @@ class Gatherer:
     async def look_at(self, paths: Iterable[str]) -> ScanCounts:
         """Files and folders that something was said about, as they are now."""
         counts = ScanCounts()
+        drops = not self._source.settings.keep_deleted
         finds = chain.from_iterable(self._source.scan(path) for path in sorted(paths))
         while some := await asyncio.to_thread(_take, finds):
             unique = {find.path: find for find in some}  # a file may be named by its folder too
@@ -134,8 +233,11 @@ class Gatherer:
                 self._files_skipped.pop(find.path, None)
                 if isinstance(find, Skipped):
                     self._unsettled.pop(find.path, None)
+                    if find.reason is SkipReason.VANISHED and drops:
+                        self._vanishing.hear(self._clock.now())
             files = self._sort_out(list(unique.values()), Counter())
-            counts = sum_counts((counts, await self._collect(files, begun=None)))
+            counts = sum_counts((counts, await self._collect(files, scanning=False)))
+        counts = sum_counts((counts, await self._look_at_copies()))
         if counts.files:
             self.documents = await self._store.count(self._name)
         return counts
@@ -144,7 +246,10 @@ class Gatherer:
         self, finds: Sequence[FoundFile | Skipped], places: Counter[SkipReason]
     ) -> list[FoundFile]:
         """The files among the finds; the others are counted."""
-        places.update(find.reason for find in finds if isinstance(find, Skipped))
+        skipped = [find for find in finds if isinstance(find, Skipped)]
+        places.update(find.reason for find in skipped)
+        failed = [find for find in skipped if find.reason is SkipReason.UNREADABLE]
+        self._places_failed += failed[: MOST_PLACES - len(self._places_failed)]
         return [find for find in finds if isinstance(find, FoundFile)]
 
     def _still_skipped(self, file: FoundFile, before: _LeftOut) -> bool:
@@ -157,29 +262,69 @@ class Gatherer:
         self._files_skipped[file.path] = known
         return True
 
+    async def _drop_vanished(self, met: set[str], left_out: set[str]) -> None:
+        """Documents go whose files were away at two looks, the last of them a moment ago."""
+        if not self._may_remove():
+            self._vanishing.postpone(self._clock.now())
+            return
+        others = await self._store.not_among(self._name, met)
+        folder = self._source.folder
+
+        def away() -> list[str]:
+            unmet = [path for path in others if is_away(path, met, left_out)]
+            return [path for path in unmet if is_gone(folder, path)]
+
+        paths = await asyncio.to_thread(away)
+        gone = self._vanishing.look(paths, files=len(met), now=self._clock.now())
+        if gone:
+            await self._store.remove(self._name, gone)
+
     # ----------------------------------------------------------------------- reading and keeping
 
-    async def _collect(self, files: list[FoundFile], *, begun: ScanCounts | None) -> ScanCounts:
+    async def _collect(self, files: list[FoundFile], *, scanning: bool) -> ScanCounts:
         """Read and keep those of the files that are at rest and not known.
 
         Args:
-            begun: the counts of the scan so far, for its progress; None outside of a scan, where
-                a change was announced and what is remembered does not count.
+            scanning: everything; else a change was announced, and what is remembered does not
+                count.
         """
         resting = [file for file in files if self._is_at_rest(file)]
         known: set[str] = set()
-        if begun is not None and resting:
+        if scanning and resting:
             stamps = {kept_path(f.path): stamp_of(f.size, f.mtime_ns) for f in resting}
             known = await self._store.unchanged(self._name, stamps)
         wanted = [file for file in resting if kept_path(file.path) not in known]
         counts = ScanCounts(files=len(files), unchanged=len(known))
         twins: set[FoundFile] = set()  # files with a duplicate in them are not remembered
-        done = len(known)
-        batches = read_batches(self._source, wanted)
-        while (batch := await asyncio.to_thread(next, batches, None)) is not None:
+        copies: list[FoundFile] = []
+        if scanning:
+            self._pass_by(file for file in resting if kept_path(file.path) in known)
+            copies = [f for f in wanted if self._twins.noted(f, stamp_of(f.size, f.mtime_ns))]
+            wanted = [file for file in wanted if file not in set(copies)]
+            if wanted and self._totals is None:
+                await self._measure()
+        counts = sum_counts((counts, await self._read(wanted, twins, scanning=scanning)))
+        self._pass_by(copies)
+        self._copies += copies
+        return replace(counts, duplicates=counts.duplicates + len(copies))
+
+    async def _look_at_copies(self) -> ScanCounts:
+        """When all others are read: of some the text may be nowhere else any more."""
+        copies, self._copies = self._copies, []
+        again = await self._twins.wanted_again(copies)
+        counts = await self._read(again, set(), scanning=False)
+        return replace(counts, duplicates=counts.duplicates - len(again))
+
+    async def _read(
+        self, files: list[FoundFile], twins: set[FoundFile], *, scanning: bool
+    ) -> ScanCounts:
+        counts = ScanCounts()
+        batches = read_batches(self._source, files, stopped=lambda: self.stopped)
+        while files and (batch := await asyncio.to_thread(next, batches, None)) is not None:
             counts = sum_counts((counts, await self._keep(batch, twins)))
-            done += len(batch.finished)
-            self._tell(begun, counts, done=done)
+            if scanning:
+                self._pass_by((*batch.finished, *batch.skipped))
+                self._tell()
         return counts
 
     def _is_at_rest(self, file: FoundFile) -> bool:
@@ -206,9 +351,16 @@ class Gatherer:
         if batch.documents:
             results = await self._store.put_many(batch.documents)
             outcomes.update(str(result.outcome) for result in results)
-            twins.update(
-                file for file, put in zip(batch.origins, results) if put.outcome == DUPLICATE
-            )
+            moved = await self._take_along(batch, results)
+            outcomes.update({MOVED: len(moved), DUPLICATE: -len(moved)})
+            for place, (file, put) in enumerate(zip(batch.origins, results)):
+                # a file of many documents, two of them alike, is not read again for that
+                whole = batch.documents[place].path == kept_path(file.path)
+                if put.outcome == DUPLICATE and place not in moved and whole:
+                    twins.add(file)
+                    if put.document_id is not None and file in batch.finished:
+                        self._twins.note(file.path, batch.finished[file], put.document_id)
+                        self._copies.append(file)
         remembered = {
             kept_path(file.path): stamp
             for file, stamp in batch.finished.items()
@@ -216,6 +368,10 @@ class Gatherer:
         }
         if remembered:
             await self._store.remember(self._name, remembered)
+        for file, content in batch.read.items():
+            self._left_out_inside[file.path] = Counter(content.left_out)
+            if content.when_kept is not None:
+                content.when_kept()
         marked = [file for file, why in batch.skipped.items() if why is SkipReason.MARKED]
         if marked:
             await self._store.remove(self._name, [kept_path(file.path) for file in marked])
@@ -227,7 +383,17 @@ class Gatherer:
             forgotten=outcomes[FORGOTTEN],
             skipped=len(batch.skipped),
             bytes=batch.bytes_read,
+            moved=outcomes[MOVED],
         )
+
+    async def _take_along(self, batch: ReadBatch, results: Sequence[PutResult]) -> set[int]:
+        """The places in the batch of documents whose files were only moved."""
+        first: dict[int, int] = {}  # of two copies of a moved file one is where it is now
+        for place, put in enumerate(results):
+            if put.outcome == DUPLICATE and put.document_id is not None:
+                first.setdefault(put.document_id, place)
+        twins: dict[int, RedactedDocument] = {n: batch.documents[p] for n, p in first.items()}
+        return {first[number] for number in await take_along(self._store, twins, self._gone)}
 
     def _leave_out(self, file: FoundFile, reason: SkipReason) -> None:
         if reason is SkipReason.CHANGING:
@@ -237,19 +403,25 @@ class Gatherer:
         elif reason in _OF_CONTENT:
             self._files_skipped[file.path] = (stamp_of(file.size, file.mtime_ns), reason)
 
-    def _tell(self, begun: ScanCounts | None, counts: ScanCounts, *, done: int) -> None:
-        if self._progress is None or begun is None:
-            return
-        files, size = self._totals or (None, None)
-        self._progress(
-            ScanProgress(
-                source=self._name,
-                files=begun.files + done,
-                bytes=begun.bytes + counts.bytes,
-                total_files=files,
-                total_bytes=size,
+    async def _measure(self) -> None:
+        """How much there is, before the first file is read."""
+        self._totals = files, size = await asyncio.to_thread(_measure, self._source)
+        if self.scanning is not None:
+            self.scanning = replace(self.scanning, total_files=files, total_bytes=size)
+
+    def _pass_by(self, files: Iterable[FoundFile]) -> None:
+        """These are done with, in the scan of everything."""
+        if self.scanning is not None:
+            sizes = [file.size for file in files]
+            self.scanning = replace(
+                self.scanning,
+                files=self.scanning.files + len(sizes),
+                bytes=self.scanning.bytes + sum(sizes),
             )
-        )
+
+    def _tell(self) -> None:
+        if self._progress is not None and self.scanning is not None:
+            self._progress(self.scanning)
 
 
 def _take(finds: Iterator[FoundFile | Skipped]) -> list[FoundFile | Skipped]:
@@ -277,5 +449,6 @@ def sum_counts(counts: Iterable[ScanCounts]) -> ScanCounts:
             forgotten=total.forgotten + one.forgotten,
             skipped=total.skipped + one.skipped,
             bytes=total.bytes + one.bytes,
+            moved=total.moved + one.moved,
         )
     return total

@@ -4,12 +4,16 @@ Reads and keeps nothing. Knows nothing of why somebody asks.
 """
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from daemon.collecting.file_place import place_of
 from daemon.collecting.redaction import redact
 from daemon.collecting.skipping import Skipped, SkipReason
-from daemon.collecting.source import Source, kept_path
+from daemon.collecting.source import ReadFile, Source, kept_path
+from daemon.extracting.errors import ExtractionFailed
+from storage.records import RedactedDocument
 
 
 class NotInASource(Exception):  # noqa: N818 - says what happened
@@ -18,11 +22,15 @@ class NotInASource(Exception):  # noqa: N818 - says what happened
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileAt:
-    """One file by its names in the vault, and its texts, redacted; none where it cannot be read."""
+    """One file by its names in the vault, and its texts, redacted; none where it cannot be read.
+
+    `items` are the names of the documents in a file that holds many.
+    """
 
     source: str
     path: str = field(repr=False)
     texts: tuple[str, ...] = field(default=(), repr=False)
+    items: tuple[str, ...] = field(default=(), repr=False)
 
 
 def files_at(sources: Iterable[Source], path: Path) -> list[FileAt]:
@@ -33,18 +41,30 @@ def files_at(sources: Iterable[Source], path: Path) -> list[FileAt]:
     """
     place = path.parent.resolve() / path.name
     for source in sources:
-        if place == source.folder or source.folder in place.parents:
-            relative = place.relative_to(source.folder).as_posix()
-            return list(_files(source, "" if relative == "." else relative))
+        relative = place_of(source.settings).relative(place)
+        if relative is not None:
+            return list(_files(source, relative))
     raise NotInASource
 
 
 def _files(source: Source, relative: str) -> Iterator[FileAt]:
     name = source.settings.name
     for find in source.scan(relative):
-        texts: tuple[str, ...] = ()
+        read: tuple[RedactedDocument, ...] = ()
+        path = kept_path(find.path)
         if not isinstance(find, Skipped):
             content = source.read(find)
             if not isinstance(content, SkipReason):
-                texts = tuple(redact(document).text for document in content.documents)
-        yield FileAt(source=name, path=kept_path(find.path), texts=texts)
+                read = tuple(_documents(content))
+        yield FileAt(
+            source=name,
+            path=path,
+            texts=tuple(one.text for one in read),
+            items=tuple(one.path for one in read if one.path != path),
+        )
+
+
+def _documents(content: ReadFile) -> Iterator[RedactedDocument]:
+    """All that can be read."""
+    with suppress(ExtractionFailed):
+        yield from map(redact, content.documents)

@@ -5,6 +5,8 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from daemon.collecting.file_place import may_be_file
+from daemon.collecting.permissions import unreadable
 from daemon.errors import (
     SourceInsideSource,
     SourceIsVault,
@@ -25,13 +27,19 @@ def place_source(
     """
     try:
         folder = Path(settings.path).expanduser().resolve(strict=True)
-        with os.scandir(folder):
-            pass
+        if may_be_file(settings) and folder.is_file():
+            if not os.access(folder, os.R_OK):
+                raise SourceUnreadable
+        else:
+            with os.scandir(folder):
+                pass
     except FileNotFoundError:
         raise SourceMissing from None
     except NotADirectoryError:
         raise SourceNotAFolder from None
-    except (OSError, RuntimeError):  # RuntimeError: a loop of links
+    except OSError as error:
+        raise unreadable(Path(settings.path), error) from None
+    except RuntimeError:  # a loop of links
         raise SourceUnreadable from None
     if any(_overlap(folder, own) for own in own_folders):
         raise SourceIsVault

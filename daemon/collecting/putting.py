@@ -4,6 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 
 from daemon.auditing.history import COLLECTED
+from daemon.collecting.retelling import retell
 from storage.document_rows import PutOutcome, PutResult
 from storage.records import RedactedDocument, SourceSettings
 from storage.vault import Vault
@@ -20,6 +21,7 @@ def put_and_tell(vault: Vault, documents: Sequence[RedactedDocument]) -> list[Pu
     """As `Documents.put_many`; one event per source of which something was kept, or kept out."""
     with vault.transaction():
         results = vault.documents.put_many(documents)
+        retell(vault, zip(documents, results, strict=True))
         by_source: dict[str, Counter[PutOutcome]] = defaultdict(Counter)
         for document, put in zip(documents, results, strict=True):
             by_source[document.source][put.outcome] += 1
@@ -38,7 +40,11 @@ def add_and_tell(vault: Vault, source: SourceSettings) -> None:
 
 
 def remove_and_tell(vault: Vault, name: str) -> None:
-    """Raises `UnknownSource`."""
+    """Its files count as never seen: it may be added again and told otherwise whose writing it is.
+
+    Raises `UnknownSource`.
+    """
     with vault.transaction():
         vault.sources.remove(name)
+        vault.known_files.forget(name)
         vault.ledger.append_event("source_removed", {"source": name})

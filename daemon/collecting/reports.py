@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from daemon.collecting.skipping import SkipReason
+from daemon.collecting.watching import WhyPolled
 
 
 class SourceState(StrEnum):
@@ -25,7 +26,9 @@ class SourceReport:
     last_scan_at: float | None  # seconds since the epoch
     skipped: dict[SkipReason, int]
     last_error: str | None
-    watched: bool  # changes are noticed at once, not only by the hourly rescan
+    watched: bool  # changes are noticed at once
+    why_polled: WhyPolled | None  # where they are not, though the source is followed
+    scan: "ScanProgress | None"  # of everything, while there is one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +40,7 @@ class ScanProgress:
     bytes: int
     total_files: int | None
     total_bytes: int | None
+    begun_at: float  # seconds since the epoch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,3 +54,4 @@ class ScanCounts:
     forgotten: int = 0  # the user's word stands: not kept
     skipped: int = 0
     bytes: int = 0  # read
+    moved: int = 0  # documents whose file is at another place now

@@ -13,6 +13,7 @@ class SkipReason(StrEnum):
     MARKED = "marked"  # the file says `nightloom: off`
     TOO_OLD = "too_old"  # older than the source's retention
     HIDDEN = "hidden"
+    OF_A_PROGRAM = "of_a_program"  # its settings, templates, bin, lock files
     SYMLINK = "symlink"
     NOT_REGULAR = "not_regular"  # a pipe, a device, a socket
     OTHER_FILE_SYSTEM = "other_file_system"
@@ -22,6 +23,18 @@ class SkipReason(StrEnum):
     UNREADABLE = "unreadable"
     VANISHED = "vanished"  # between finding and reading
     CHANGING = "changing"  # is being written; taken when it rests
+    ENCRYPTED = "encrypted"  # opens with a password only
+    NO_TEXT = "no_text"  # pictures of pages, say
+    DAMAGED = "damaged"  # not what its format allows
+    BOMB = "bomb"  # far more inside than such a file holds
+    TOO_SLOW = "too_slow"  # more time than one file may take
+    TOO_HUNGRY = "too_hungry"  # more memory than one file may take
+    UNKNOWN_FORMAT = "unknown_format"
+    NO_TRAIN = "no_train"  # a chat that its client wanted to be kept out
+    DROPPED = "dropped"  # a chat that could not be kept, or too many at once
+    AUTOMATIC = "automatic"  # a letter that a program wrote in the user's name
+    DELETED = "deleted"  # a letter that is marked as deleted, as a draft or as spam
+    NOT_NAMED = "not_named"  # a chat in which nobody is the user, as far as the source was told
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,10 +5,10 @@ pure and may be asked from anywhere. Paths are relative to the source, with forw
 may hold surrogates where the file system's names are not UTF-8.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from daemon.collecting.skipping import Skipped, SkipReason
 from storage.records import CollectedDocument, SourceSettings
@@ -26,11 +26,17 @@ class FoundFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadFile:
-    """What a file gave: one document, or as many as lie in it, made one after the other."""
+    """What a file gave: one document, or as many as lie in it, made one after the other.
+
+    `left_out` counts what lies in the file and gave none, and is complete when all are made;
+    `when_kept` is called when all of them are in the store.
+    """
 
     documents: Iterator[CollectedDocument] = field(repr=False)
     size: int
     mtime_ns: int
+    left_out: Mapping[SkipReason, int] = field(default_factory=dict)
+    when_kept: Callable[[], None] | None = field(default=None, repr=False)
 
 
 class Source(Protocol):
@@ -41,7 +47,12 @@ class Source(Protocol):
 
     @property
     def folder(self) -> Path:
-        """What is watched for changes, with all that is below it."""
+        """What is watched for changes, with all that is below it unless `only` says otherwise."""
+        ...
+
+    @property
+    def only(self) -> str | None:
+        """The name of the one file in `folder` that the source is; None: all of the folder."""
         ...
 
     def check(self) -> tuple[int, int]:
@@ -71,6 +82,13 @@ class Source(Protocol):
         ...
 
     def read(self, file: FoundFile) -> ReadFile | SkipReason: ...
+
+
+@runtime_checkable
+class Stoppable(Protocol):
+    """A source with files that take long; it asks now and then whether to give one up."""
+
+    stopped: Callable[[], bool]
 
 
 def kept_path(path: str) -> str:

@@ -1,9 +1,10 @@
 """Where redacted documents go, as the collector sees it. Knows nothing of the vault."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from storage.moving import Move
 from storage.records import RedactedDocument
 
 DUPLICATE = "duplicate"
@@ -24,6 +25,11 @@ class PutResult(Protocol):
     @property
     def outcome(self) -> str:
         """`stored`, `new_version`, `unchanged`, `duplicate` or `forgotten`."""
+        ...
+
+    @property
+    def document_id(self) -> int | None:
+        """The document that holds the text; of another item for a duplicate."""
         ...
 
 
@@ -55,6 +61,18 @@ class DocumentStore(Protocol):
         ...
 
     async def remember(self, source: str, stamps: Mapping[str, FileStamp]) -> None: ...
+
+    async def places(self, documents: Collection[int]) -> dict[int, tuple[str, str]]:
+        """The source and the path of each that is current and can be opened."""
+        ...
+
+    async def move(self, moves: Sequence[Move]) -> set[int]:
+        """Give items another place, with all their versions; those for which it was done."""
+        ...
+
+    async def not_among(self, source: str, paths: Collection[str]) -> list[str]:
+        """The paths of the source's documents that are none of these."""
+        ...
 
     async def count(self, source: str) -> int:
         """How many documents of the source are kept."""

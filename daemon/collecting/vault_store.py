@@ -1,16 +1,19 @@
 """The vault as the collector's store."""
 
 import asyncio
+import contextlib
 import functools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 from daemon.collecting.putting import put_and_tell
 from daemon.collecting.store import FileStamp, PutResult
 from daemon.errors import VaultQuotaReached
+from daemon.forgetting_nights import is_unfinished
 from daemon.vault_door import Door
 from storage import known_files
 from storage.errors import RowDamaged, UnknownDocument
-from storage.records import RedactedDocument
+from storage.moving import Move
+from storage.records import DocumentState, RedactedDocument
 from storage.vault import Vault
 
 SWEEP_DOCUMENTS = 200  # opened in one go, so that others get their turn at the vault
@@ -29,6 +32,18 @@ class VaultStore:
 
     async def put_many(self, documents: list[RedactedDocument]) -> Sequence[PutResult]:
         return await self._door.call(lambda vault: self._put(vault, documents))
+
+    async def put_over(self, document: RedactedDocument, draft: int | None) -> PutResult:
+        """Keep one document, in place of a version that no night has learned or is learning."""
+
+        def act(vault: Vault) -> PutResult:
+            with vault.transaction():
+                newest = vault.ledger.nights(1)
+                if draft is not None and not (newest and is_unfinished(newest[0])):
+                    vault.documents.delete([draft])
+                return self._put(vault, [document])[0]
+
+        return await self._door.call(act)
 
     def _put(self, vault: Vault, documents: list[RedactedDocument]) -> Sequence[PutResult]:
         if self._most_bytes is not None:
@@ -62,6 +77,20 @@ class VaultStore:
         kept = _as_kept(stamps)
         await self._door.call(lambda vault: vault.known_files.remember(source, kept))
 
+    async def places(self, documents: Collection[int]) -> dict[int, tuple[str, str]]:
+        return await self._door.call(functools.partial(_places_of, ids=documents))
+
+    async def move(self, moves: Sequence[Move]) -> set[int]:
+        return await self._door.call(lambda vault: vault.moving.move(moves))
+
+    async def not_among(self, source: str, paths: Collection[str]) -> list[str]:
+        ids = await self._door.call(lambda vault: vault.documents.elsewhere(source, paths))
+        found: set[str] = set()
+        for some in _pieces(ids):
+            opened = await self._door.call(functools.partial(_paths_of, ids=some))
+            found.update(opened.values())
+        return sorted(found.difference(paths))
+
     async def count(self, source: str) -> int:
         counts = await self._door.call(lambda vault: vault.documents.counts_by_source())
         return counts.get(source, 0)
@@ -82,6 +111,16 @@ def _paths_of(vault: Vault, *, ids: Sequence[int]) -> dict[int, str]:
         except (RowDamaged, UnknownDocument):
             continue
     return paths
+
+
+def _places_of(vault: Vault, *, ids: Collection[int]) -> dict[int, tuple[str, str]]:
+    places = {}
+    for number in ids:
+        with contextlib.suppress(RowDamaged, UnknownDocument):
+            document = vault.documents.read(number)
+            if document.state is not DocumentState.SUPERSEDED:
+                places[number] = document.source, document.path
+    return places
 
 
 def _those(unwanted: Callable[[str], bool], paths: Mapping[int, str]) -> list[int]:

@@ -1,71 +1,45 @@
 """Hints that something changed, from the system's file events (watchdog).
 
 Events are hints and nothing more: they come late, twice or never, so what they name is looked at
-again, and a rescan finds what they missed. They arrive in watchdog's threads and are handed to the
-event loop. Knows nothing of what is done with them.
+again, and a rescan finds what they missed. Where there are none, or too few watches for them, it is
+said why, and the source is looked through now and then. Knows nothing of what is done with hints.
 """
 
 import asyncio
-import contextlib
 import logging
-import os
 import sys
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
-from watchdog.events import (
-    DirCreatedEvent,
-    DirDeletedEvent,
-    DirMovedEvent,
-    FileClosedEvent,
-    FileCreatedEvent,
-    FileModifiedEvent,
-    FileMovedEvent,
-    FileSystemEvent,
-    FileSystemEventHandler,
-)
-from watchdog.observers.api import BaseObserver, ObservedWatch
+from daemon.collecting.hinting import Concerns, HintBox, HintHandler
+from daemon.collecting.mounts import is_network
+from daemon.collecting.watch_room import most_watches, within
 
 log = logging.getLogger(__name__)
 
-# Not asked for: that a file was opened or closed unchanged, which our own reading does.
-_EVENTS: list[type[FileSystemEvent]] = [
-    FileCreatedEvent,
-    FileModifiedEvent,
-    FileClosedEvent,
-    FileMovedEvent,
-    DirCreatedEvent,
-    DirMovedEvent,
-    DirDeletedEvent,
-]
 
+class WhyPolled(StrEnum):
+    """Why a source is looked through now and then in place of hearing of changes."""
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Changed:
-    """Something may have changed at `path`, relative to the source."""
-
-    path: str = field(repr=False)
-    is_folder: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EventsLost:
-    """Events were dropped: only a rescan can tell what changed."""
-
-
-Hint = Changed | EventsLost
-HintHandler = Callable[[Hint], None]
-Concerns = Callable[[Changed], bool]
+    NETWORK = "network"  # its file system does not tell what other machines do
+    NO_ROOM = "no_room"  # more folders than may be watched
+    NO_EVENTS = "no_events"  # the system gives none
 
 
 class Watcher(Protocol):
     """What the collector needs; methods block for as long as a walk over the folders takes."""
 
-    def watch(self, name: str, folder: Path, *, concerns: Concerns, hint: HintHandler) -> bool:
-        """Begin, or begin again; False where only rescans will find changes."""
+    def watch(
+        self, name: str, folder: Path, *, concerns: Concerns, hint: HintHandler, below: bool = True
+    ) -> bool:
+        """Begin, or begin again; False where only looking through will find changes.
+
+        Args:
+            below: also the folders below `folder`.
+        """
         ...
 
     def unwatch(self, name: str) -> None: ...
@@ -74,131 +48,183 @@ class Watcher(Protocol):
         """Whether every folder of the source is watched now."""
         ...
 
+    def why_polled(self, name: str) -> WhyPolled | None:
+        """Why `watch` said False."""
+        ...
+
     def close(self) -> None: ...
 
 
 class Watching:
-    """Watches folders with one observer. `hint` is called in the loop, `concerns` elsewhere."""
+    """Watches folders. `hint` is called in the loop, `concerns` elsewhere.
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    Args:
+        room: how many watches all sources together may take.
+        network: whether a folder is on a file system of another machine.
+    """
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        *,
+        room: Callable[[], int] = most_watches,
+        network: Callable[[Path], bool] = is_network,
+    ) -> None:
         self._loop = loop
-        self._observer: BaseObserver | None = None
-        self._watches: dict[str, ObservedWatch] = {}
-        self._handlers: dict[str, _Handler] = {}
-        self._incomplete: set[str] = set()
+        self._network = network
+        self._system: _System = _LinuxSystem(room) if sys.platform == "linux" else _TreeSystem()
+        self._polled: dict[str, WhyPolled] = {}
         self._closed = False
         self._changing = threading.Lock()  # sources begin and end in threads of their own
         # its messages name paths, and what they tell is told by our own reports
         logging.getLogger("watchdog").setLevel(logging.CRITICAL)
 
-    def watch(self, name: str, folder: Path, *, concerns: Concerns, hint: HintHandler) -> bool:
-        handler = _Handler(self._loop, folder, concerns, hint)
+    def watch(
+        self, name: str, folder: Path, *, concerns: Concerns, hint: HintHandler, below: bool = True
+    ) -> bool:
         with self._changing:
             if self._closed:
                 return False
-            self._unwatch(name)
-            self._handlers[name] = handler
-            try:
-                observer = self._running_observer()
-                self._watches[name] = observer.schedule(
-                    handler, str(folder), recursive=True, event_filter=_EVENTS
-                )
-            except (OSError, RuntimeError) as error:
-                log.warning("a source cannot be watched (%s)", type(error).__name__)
-                self._incomplete.add(name)
-        return self.is_watched(name)
+            self._polled.pop(name, None)
+            why = self._begin(name, folder, concerns, HintBox(self._loop, hint), below=below)
+            if why is None:
+                return True
+            self._system.end(name)
+            self._polled[name] = why
+            return False
+
+    def _begin(
+        self, name: str, folder: Path, concerns: Concerns, box: HintBox, *, below: bool
+    ) -> WhyPolled | None:
+        if self._network(folder):
+            return WhyPolled.NETWORK
+        try:
+            begun = self._system.begin(name, folder, concerns, box, below=below)
+        except (OSError, RuntimeError) as error:
+            log.warning("a source cannot be watched (%s)", type(error).__name__)
+            return WhyPolled.NO_EVENTS
+        return None if begun else WhyPolled.NO_ROOM
 
     def unwatch(self, name: str) -> None:
         with self._changing:
-            self._unwatch(name)
-
-    def _unwatch(self, name: str) -> None:
-        watch = self._watches.pop(name, None)
-        self._handlers.pop(name, None)
-        self._incomplete.discard(name)
-        if watch is not None and self._observer is not None:
-            with contextlib.suppress(KeyError, OSError):  # the folder may be gone, and its watch
-                self._observer.unschedule(watch)
+            self._polled.pop(name, None)
+            self._system.end(name)
 
     def is_watched(self, name: str) -> bool:
-        watch, observer = self._watches.get(name), self._observer
-        if watch is None or observer is None or not observer.is_alive():
-            return False
-        emitter = next((one for one in observer.emitters if one.watch == watch), None)
-        return emitter is not None and emitter.is_alive() and name not in self._incomplete
+        return self._system.is_alive(name)
+
+    def why_polled(self, name: str) -> WhyPolled | None:
+        return self._polled.get(name)
 
     def close(self) -> None:
         with self._changing:
             self._closed = True  # a walk over folders may still be on its way to `watch`
-            observer, self._observer = self._observer, None
-            self._watches.clear()
-            self._handlers.clear()
-            _stop(observer)
-
-    def _running_observer(self) -> BaseObserver:
-        if self._observer is None or not self._observer.is_alive():
-            _stop(self._observer)
-            self._observer = self._make_observer()
-            self._observer.start()
-        return self._observer
-
-    def _make_observer(self) -> BaseObserver:
-        if sys.platform == "linux":
-            from daemon.collecting.linux_observer import LinuxObserver
-
-            return LinuxObserver(lost=self._lost, exhausted=self._exhausted)
-        else:  # noqa: RET505 - mypy skips a branch for another platform, not what follows a return
-            from watchdog.observers import Observer
-
-            return Observer()
-
-    def _lost(self) -> None:
-        """In watchdog's thread: the queue is one for all sources, so all have lost events."""
-        log.warning("file events were lost; all sources are scanned again")
-        for handler in list(self._handlers.values()):
-            handler.say(EventsLost())
-
-    def _exhausted(self, path: bytes) -> None:
-        """The system gives no more watches: the source at `path` is watched in part only."""
-        at = Path(os.fsdecode(path))
-        for name, handler in list(self._handlers.items()):
-            if at.is_relative_to(handler.folder) and name not in self._incomplete:
-                log.warning("too few inotify watches; changes are found by the hourly rescan")
-                self._incomplete.add(name)
+            self._polled.clear()
+            self._system.close()
 
 
-class _Handler(FileSystemEventHandler):
-    """From watchdog's events to hints in the loop."""
-
-    def __init__(
-        self,
-        loop: asyncio.AbstractEventLoop,
-        folder: Path,
-        concerns: Concerns,
-        hint: HintHandler,
-    ) -> None:
-        self.folder = folder
-        self._loop = loop
-        self._concerns = concerns
-        self._hint = hint
-        self._prefix = str(folder).rstrip("/") + "/"
-
-    def on_any_event(self, event: FileSystemEvent) -> None:
-        for path in {os.fsdecode(event.src_path), os.fsdecode(event.dest_path)}:
-            if path == str(self.folder):
-                self.say(Changed(path="", is_folder=True))
-            elif path.startswith(self._prefix):
-                relative = path[len(self._prefix) :]
-                change = Changed(path=relative, is_folder=event.is_directory)
-                if self._concerns(change):
-                    self.say(change)
-
-    def say(self, hint: Hint) -> None:
-        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody wants to know
-            self._loop.call_soon_threadsafe(self._hint, hint)
+# --------------------------------------------------------------------------- systems
 
 
-def _stop(observer: BaseObserver | None) -> None:
-    if observer is not None and observer.is_alive():
-        observer.stop()
-        observer.join()
+class _System(Protocol):
+    def begin(
+        self, name: str, folder: Path, concerns: Concerns, box: HintBox, *, below: bool
+    ) -> bool:
+        """Watch a source in place of what was watched for it; False when there is no room.
+
+        Raises OSError, RuntimeError.
+        """
+        ...
+
+    def end(self, name: str) -> None: ...
+
+    def is_alive(self, name: str) -> bool: ...
+
+    def close(self) -> None: ...
+
+
+class _LinuxSystem:
+    """inotify: a watch for each folder, one thread for all."""
+
+    def __init__(self, most: Callable[[], int]) -> None:
+        self._ask_most = most
+        self._most = 0
+        self._thread: Any = None
+        self._sources: dict[str, Any] = {}
+
+    def begin(
+        self, name: str, folder: Path, concerns: Concerns, box: HintBox, *, below: bool
+    ) -> bool:
+        from daemon.collecting import linux_watching
+
+        before = self._sources.pop(name, None)
+        try:
+            self._most = self._ask_most()
+            wanted = linux_watching.wanted_folders(folder, concerns) if below else ()
+            folders = within(self._room() - 1, wanted)
+            if folders is None:
+                return False
+            if self._thread is None or not self._thread.is_alive():
+                self._thread = linux_watching.InotifyThread()
+                self._thread.start()
+            self._sources[name] = watches = linux_watching.FolderWatches(
+                self._thread, folder, concerns=concerns, box=box, room=self._room
+            )
+            watches.begin(folders)
+        except linux_watching.TooManyFolders:
+            return False
+        finally:
+            if before is not None:  # only now, so that nothing falls between the two
+                before.end()
+        return True
+
+    def end(self, name: str) -> None:
+        watches = self._sources.pop(name, None)
+        if watches is not None:
+            watches.end()
+
+    def is_alive(self, name: str) -> bool:
+        thread = self._thread
+        return name in self._sources and thread is not None and thread.is_alive()
+
+    def close(self) -> None:
+        thread, self._thread = self._thread, None
+        self._sources.clear()
+        if thread is not None and thread.is_alive():
+            thread.stop()
+            thread.join()
+
+    def _room(self) -> int:
+        """Also called in the thread of events."""
+        return self._most - sum(len(one) for one in tuple(self._sources.values()))
+
+
+class _TreeSystem:
+    """Whole trees, as FSEvents has them."""
+
+    def __init__(self) -> None:
+        self._trees: Any = None
+        self._watches: dict[str, Any] = {}
+
+    def begin(
+        self, name: str, folder: Path, concerns: Concerns, box: HintBox, *, below: bool
+    ) -> bool:
+        from daemon.collecting.observer_watching import TreeWatches
+
+        self.end(name)
+        self._trees = self._trees or TreeWatches()
+        self._watches[name] = self._trees.begin(folder, concerns=concerns, box=box, below=below)
+        return True
+
+    def end(self, name: str) -> None:
+        watch = self._watches.pop(name, None)
+        if watch is not None:
+            self._trees.end(watch)
+
+    def is_alive(self, name: str) -> bool:
+        return name in self._watches and bool(self._trees.is_alive(self._watches[name]))
+
+    def close(self) -> None:
+        self._watches.clear()
+        if self._trees is not None:
+            self._trees.close()

@@ -51,6 +51,7 @@ def test_a_wanted_file_is_wanted_and_its_secrets_are_named(notes: Path) -> None:
         ("empty.md", b"", "empty"),
         ("bytes.md", bytes(range(256)), "binary"),
         ("long.md", b"a" * 1001, "too_large"),
+        ("broken.docx", b"PK\x03\x04, and no more", "damaged"),  # in a real child
         ("off.md", b"nightloom: off\n\nNot this one.\n", "marked"),
         ("missing.md", None, "vanished"),
     ],

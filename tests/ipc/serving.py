@@ -23,6 +23,7 @@ from ipc.inference import (
 from ipc.server import Limits, Servers
 from ipc.sockets import ServiceSockets, admin_socket_path, api_socket_path
 from tests.daemon.cli.fake_backup import FakeBackup
+from tests.daemon.cli.fake_collecting import FakeCollecting
 from tests.daemon.cli.fake_forgetting import FakeForgetting
 from tests.daemon.cli.fake_keys import FakeKeys
 from tests.daemon.cli.fake_limits import FakeLimits
@@ -145,6 +146,7 @@ class Administration:
     seeing: FakeSeeing = field(default_factory=FakeSeeing)
     limits: FakeLimits = field(default_factory=FakeLimits)
     backup: FakeBackup = field(default_factory=FakeBackup)
+    collecting: FakeCollecting = field(default_factory=FakeCollecting)
 
     async def _answer(self, did: str, **given: Any) -> Json:
         if self.error is not None:

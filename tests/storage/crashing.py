@@ -11,6 +11,7 @@ from pathlib import Path
 from storage.durable import Observer
 from storage.forgetting import Scope
 from storage.keys import Passphrase
+from storage.moving import Move
 from storage.records import DocumentState
 from storage.vault import Vault
 from tests.storage.making import FAST, PASSPHRASE, publish, put
@@ -72,6 +73,12 @@ def let_go(vault: Vault) -> None:
     print("gone", flush=True)
 
 
+def move(vault: Vault) -> None:
+    moves = [Move(document_id=n, source="notes", path=f"/new/{n}.md") for n in (1, 2)]
+    vault.moving.move(moves)
+    print("moved", flush=True)
+
+
 def make_room(vault: Vault) -> None:
     vault.adapter_quota.apply(0)
     print("room", flush=True)
@@ -79,6 +86,7 @@ def make_room(vault: Vault) -> None:
 
 WORK = {
     "let go": let_go,
+    "move": move,
     "make room": make_room,
     "forget": forget_an_item,
     "rotate": rotate,

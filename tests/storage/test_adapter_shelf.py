@@ -44,6 +44,29 @@ def test_a_published_adapter_is_current_and_its_bytes_come_back(vault: Vault, fo
     assert published.seen_items == {1, 2}
 
 
+def test_what_an_adapter_was_trained_on_comes_back(vault: Vault, folder: Path) -> None:
+    one = dataclasses.replace(candidate(b"weights"), learned=frozenset({7, 3}))
+    vault.shelf.publish(passed(one), one, trained_at=0.0)
+    vault.close()
+    with reopen(folder) as again:
+        current = again.shelf.current()
+        assert current is not None
+        assert current.learned == {3, 7}
+
+
+def test_an_adapter_from_before_that_was_recorded_was_trained_on_nothing_known(
+    vault: Vault,
+) -> None:
+    publish(vault, b"weights")
+    table = vault.shelf._table
+    ((row, record),) = table.intact()
+    table.replace(row, {name: value for name, value in record.items() if name != "learned"})
+    current = vault.shelf.current()
+    assert current is not None
+    assert current.learned == frozenset()
+    assert current.seen_items == {1, 2}
+
+
 def test_bytes_that_did_not_pass_are_not_published(vault: Vault, folder: Path) -> None:
     judged, other = candidate(b"judged"), candidate(b"other")
     swapped = dataclasses.replace(other, sha256=judged.sha256)

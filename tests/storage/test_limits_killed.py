@@ -30,6 +30,20 @@ def test_a_kill_while_text_is_let_go(vault: Vault, folder: Path, moment: str) ->
         assert again.verify().intact
 
 
+@pytest.mark.parametrize("moment", ["moving:written", *COMMIT])
+def test_a_kill_while_files_are_moved(vault: Vault, folder: Path, moment: str) -> None:
+    numbers = [put(vault, f"text {number}", f"/{number}.md").document_id for number in (1, 2)]
+    assert numbers == [1, 2]
+    vault.close()
+    assert killed(folder, "move", moment) == []
+    with reopen(folder) as again:
+        at = "/new" if moment in DONE else ""
+        for number in (1, 2):
+            document = again.documents.read(number)
+            assert (document.path, document.text) == (f"{at}/{number}.md", f"text {number}")
+        assert again.verify().intact
+
+
 @pytest.mark.parametrize("moment", ["quota:adapter", *FILE, *COMMIT])
 def test_a_kill_while_adapters_make_room(vault: Vault, folder: Path, moment: str) -> None:
     digests: list[str] = []

@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ipc.errors import OperationError, PromptTooLong, RequestError
+from ipc.answered import AnsweredChat, Quality
+from ipc.errors import OperationError, PromptTooLong, RequestError, UnknownAnswer
 from ipc.inference import (
     Finished,
     GenerationEvent,
@@ -19,6 +20,7 @@ from ipc.inference import (
 from ipc.server import Servers
 from ipc.sockets import ServiceSockets
 from tests.daemon.cli.fake_backup import FakeBackup
+from tests.daemon.cli.fake_collecting import FakeCollecting
 from tests.daemon.cli.fake_forgetting import FakeForgetting
 from tests.daemon.cli.fake_keys import FakeKeys
 from tests.daemon.cli.fake_limits import FakeLimits
@@ -70,6 +72,7 @@ SOURCE: Json = {
 PREVIEW: Json = {
     "sources": [{"name": "letters", "documents": 246, "new_documents": 3, "characters": 4000}],
     "total_new_documents": 3,
+    "left_out": {},
     "about_tokens": 1000,
     "minimum_tokens": 2000,
     "enough": False,
@@ -155,6 +158,7 @@ class FakeAdmin:
         self.forgetting = FakeForgetting()
         self.seeing = FakeSeeing()
         self.limits = FakeLimits()
+        self.collecting = FakeCollecting()
         self.backup = FakeBackup()
 
     def _note(self, verb: str, **given: Any) -> None:
@@ -229,7 +233,7 @@ class FakeAdmin:
 
 
 class FakeModel:
-    """An `InferenceBackend` that says the pieces it was given."""
+    """An `InferenceBackend` that says the pieces it was given, and a `ChatKeeper` that counts."""
 
     def __init__(self) -> None:
         self.requests: list[GenerationRequest] = []
@@ -238,6 +242,21 @@ class FakeModel:
         self.longest: int | None = None  # messages that its context holds
         self.hold_after_first: threading.Event | None = None
         self.hung_up = threading.Event()
+        self.kept: list[AnsweredChat] = []
+        self.out: list[str] = []  # ids of answers
+        self.words: list[tuple[str, Quality]] = []
+
+    def answered(self, chat: AnsweredChat) -> None:
+        self.kept.append(chat)
+
+    def kept_out(self, id: str) -> None:
+        self.out.append(id)
+
+    async def judged(self, id: str, quality: Quality) -> bool:
+        if not any(chat.id == id for chat in self.kept):
+            raise UnknownAnswer
+        self.words.append((id, quality))
+        return quality == "good"
 
     async def models(self) -> list[ModelInfo]:
         return [ModelInfo(id="base", created=0)]
@@ -269,7 +288,7 @@ def serving(runtime_folder: Path, admin: FakeAdmin, model: FakeModel) -> Iterato
     thread.start()
     try:
         with ServiceSockets.claim(runtime_folder, environ={}) as sockets:
-            servers = Servers()
+            servers = Servers(keeper=model)
             starting = servers.start(sockets.api, sockets.admin, model, admin)
             asyncio.run_coroutine_threadsafe(starting, loop).result(timeout=10)
             yield

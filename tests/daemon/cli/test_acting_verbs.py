@@ -129,3 +129,21 @@ def test_a_source_says_whose_writing_it_is(run: Run, service: FakeAdmin) -> None
     assert facts["kind"] == "mail"
     assert facts["me"] == ["a@example.org", "b@example.org"]
     assert (facts["own"], facts["keep_deleted"]) == (False, False)
+
+
+def test_chats_with_nightloom_are_added_without_a_path(run: Run, service: FakeAdmin) -> None:
+    assert run("privacy", "sources", "add", "--kind", "conversations").exit_code == 0
+    [(_, facts)] = service.asked
+    assert (facts["kind"], facts["path"], facts["name"]) == ("conversations", "", None)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [(("--kind", "conversations", "/notes"), "leave PATH out"), ((), "Name the PATH")],
+)
+def test_a_path_that_is_missing_or_too_much_is_named(
+    run: Run, service: FakeAdmin, words: tuple[str, ...], said: str
+) -> None:
+    result = run("privacy", "sources", "add", *words)
+    assert (result.exit_code, service.asked) == (2, [])
+    assert said in result.stderr

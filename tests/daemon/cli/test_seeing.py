@@ -29,6 +29,7 @@ HOSTILE = "a\x1b[31mred\x1b[0m\x07\u202eb"
 def documents(count: int) -> Json:
     listed = [
         {"document": n, "source": "letters", "path": f"n{n}.md", "state": "new", "characters": n}
+        | {"language": "en", "quality": 0.9, "left_out": None, "twin_of": None}
         for n in range(1, count + 1)
     ]
     return fake_service.PREVIEW | {"documents": listed}
@@ -48,6 +49,19 @@ def test_the_documents_are_shown_in_pages(run: Run, service: FakeAdmin) -> None:
     assert [one["document"] for one in answer["documents"]] == list(range(1, 21))
     assert answer["pages"] == 3
     assert fake_service.PREVIEW.keys() <= answer.keys()
+
+
+def test_what_a_night_leaves_out_is_counted_by_reason_and_named(
+    run: Run, service: FakeAdmin
+) -> None:
+    service.preview_answer = documents(3) | {"left_out": {"log": 2, "near_duplicate": 1}}
+    service.preview_answer["documents"][1] |= {"left_out": "near_duplicate", "twin_of": 1}
+    said = run("privacy", "preview").stdout
+    assert "log                     2  a log" in said
+    assert "near_duplicate          1  nearly the same as another" in said
+    listed = run("privacy", "preview", "--page", "1").stdout
+    assert "near_duplicate of 1" in listed
+    assert "  en  " in listed
 
 
 def test_a_documents_text_is_shown_with_what_was_taken_out(run: Run, service: FakeAdmin) -> None:
@@ -142,10 +156,21 @@ def test_a_file_that_would_be_collected_says_what_would_be_redacted(
         "glob": "*.md",
         "forgotten": False,
         "redactions": [{"kind": "email", "start": 9, "end": 24}],
+        "left_out": {"too_short": 1},
+        "documents": 1,
     }
     [(_, given)] = service.seeing.asked
     assert given["text"] == "Write to [email 1] about the hives.\n"
     assert "ada" not in str(given)
+
+
+def test_what_a_night_would_leave_out_is_said_with_the_rule(run: Run, letters: Path) -> None:
+    said = run("privacy", "test", str(letters / "one.md")).stdout
+    assert "A night would leave it out (too_short): too short to teach." in said
+    (letters / "two.md").write_text(
+        "The bees are out on the ivy again, and I sat by them an hour.\n"
+    )
+    assert "would leave" not in run("privacy", "test", str(letters / "two.md")).stdout
 
 
 def test_text_is_shown_only_where_it_is_asked_for(run: Run, letters: Path) -> None:

@@ -136,3 +136,14 @@ def test_ctrl_c_stops_watching_a_night_and_not_the_night(
     assert "stop_night" not in [verb for verb, _ in service.asked]
     go_on.set()
     assert ended.wait(10)
+
+
+def test_whose_writing_it_is_is_asked_for_a_folder(
+    terminal: Open, service: FakeAdmin, tmp_path: Path
+) -> None:
+    adding = terminal("privacy", "sources", "add", str(tmp_path), "--no-wait")
+    adding.wait_for("mostly your own writing?")
+    adding.type("n")
+
+    assert adding.end() == 0
+    assert [facts["own"] for name, facts in service.asked if name == "add_source"] == [False]

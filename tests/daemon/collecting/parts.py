@@ -3,7 +3,7 @@
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,12 +11,14 @@ from typing import Any
 
 from daemon.collecting.collector import Collector
 from daemon.collecting.folder_source import FolderSource
+from daemon.collecting.hinting import Changed, Concerns, HintHandler
 from daemon.collecting.reports import ScanProgress, SourceState
 from daemon.collecting.skipping import SkipReason
 from daemon.collecting.source import FoundFile, ReadFile, Source
 from daemon.collecting.store import FileStamp
-from daemon.collecting.watching import Changed, Concerns, HintHandler, Watcher
+from daemon.collecting.watching import Watcher, WhyPolled
 from daemon.config import CollectSettings
+from storage.moving import Move
 from storage.records import RedactedDocument, SourceSettings
 
 LIMIT = 10 << 20
@@ -32,6 +34,7 @@ async def until(condition: Callable[[], bool]) -> None:
 @dataclass(frozen=True)
 class Put:
     outcome: str
+    document_id: int | None = None
 
 
 class MemoryStore:
@@ -41,6 +44,7 @@ class MemoryStore:
         self.texts: dict[str, str] = {}
         self.batches: list[list[RedactedDocument]] = []
         self.stamps: dict[str, FileStamp] = {}
+        self.numbers: dict[str, int] = {}  # of documents, by path
         self.broken: Exception | None = None
 
     async def put_many(self, documents: list[RedactedDocument]) -> Sequence[Put]:
@@ -53,9 +57,11 @@ class MemoryStore:
         before = self.texts.get(document.path)
         if before == document.text:
             return Put("unchanged")
-        if document.text in self.texts.values():
-            return Put("duplicate")
+        twin = next((path for path, text in self.texts.items() if text == document.text), None)
+        if twin is not None:
+            return Put("duplicate", self.numbers[twin])
         self.texts[document.path] = document.text
+        self.numbers[document.path] = 1 + max(self.numbers.values(), default=0)
         return Put("stored" if before is None else "new_version")
 
     async def has_room(self) -> bool:
@@ -75,6 +81,21 @@ class MemoryStore:
 
     async def remember(self, source: str, stamps: Mapping[str, FileStamp]) -> None:
         self.stamps.update(stamps)
+
+    async def places(self, documents: Collection[int]) -> dict[int, tuple[str, str]]:
+        by_number = {number: path for path, number in self.numbers.items()}
+        return {n: ("notes", by_number[n]) for n in documents if n in by_number}
+
+    async def move(self, moves: Sequence[Move]) -> set[int]:
+        for one in moves:
+            before = next(path for path, n in self.numbers.items() if n == one.document_id)
+            self.texts[one.path] = self.texts.pop(before)
+            self.numbers[one.path] = self.numbers.pop(before)
+            self.stamps.pop(before, None)
+        return {one.document_id for one in moves}
+
+    async def not_among(self, source: str, paths: Collection[str]) -> list[str]:
+        return [path for path in self.texts if path not in paths]
 
     async def count(self, source: str) -> int:
         return len(self.texts)
@@ -108,7 +129,15 @@ class HandClock:
 class NoWatcher:
     """A system without file events, as far as the collector can see."""
 
-    def watch(self, name: str, folder: Path, *, concerns: Concerns, hint: HintHandler) -> bool:
+    def watch(
+        self,
+        name: str,
+        folder: Path,
+        *,
+        concerns: Concerns,
+        hint: HintHandler,
+        below: bool = True,
+    ) -> bool:
         return False
 
     def unwatch(self, name: str) -> None:
@@ -116,6 +145,9 @@ class NoWatcher:
 
     def is_watched(self, name: str) -> bool:
         return False
+
+    def why_polled(self, name: str) -> WhyPolled | None:
+        return WhyPolled.NO_EVENTS
 
     def close(self) -> None:
         pass
