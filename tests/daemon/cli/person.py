@@ -2,12 +2,15 @@
 
 import os
 import pty
+import select
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).parents[3]
+PATIENCE_SECONDS = 5.0
 
 
 class Terminal:
@@ -33,6 +36,16 @@ class Terminal:
         while (found := self.shown.find(words, self._waited_for)) < 0:
             assert self._read(), f"it ended without showing {words!r}"
         self._waited_for = found + len(words)
+
+    def interrupt_at_prompt(self, words: str) -> None:
+        """Ctrl-C, and once more like a person where nothing happens: Python misses a signal that
+        comes between its showing the prompt and its waiting for a key.
+        """
+        while True:
+            self.process.send_signal(signal.SIGINT)
+            if select.select([self._person], [], [], PATIENCE_SECONDS)[0]:
+                break
+        self.wait_for(words)
 
     def type(self, line: str) -> None:
         os.write(self._person, line.encode() + b"\n")

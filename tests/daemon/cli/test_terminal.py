@@ -60,8 +60,7 @@ def test_ctrl_c_at_the_prompt_names_the_way_out_and_ctrl_d_is_it(
     chat.wait_for("So much for Sunday.")
     chat.wait_for("you> ")
 
-    chat.process.send_signal(signal.SIGINT)
-    chat.wait_for("Ctrl-D leaves.")
+    chat.interrupt_at_prompt("Ctrl-D leaves.")
     chat.wait_for("you> ")
     chat.press_ctrl_d()
 
