@@ -139,41 +139,25 @@ def test_what_was_collected_is_kept_when_the_service_is_killed(noted: Nightloom)
     assert_whole(noted, documents=tiny.NOTES + MANY)
 
 
-@pytest.fixture
-def in_mid_night(noted: Nightloom) -> tuple[Nightloom, Iterator[Json]]:
-    """A home whose night trains for longer than anybody waits."""
+def test_a_long_night_answers_a_chat_and_leaves_a_checkpoint_at_sigterm(noted: Nightloom) -> None:
     noted.configure(tiny.configuration(passes=LONG_PASSES))
     noted.start()
     night = noted.admin.run_night()
     wait_for(night, at_step(3))
-    return noted, night
+    assert noted.ask("Where is the keeper?")
+    status = noted.admin.status()
+    assert (status["state"], status["engine"]) == ("training", "training")
+    before = wait_for(night, at_step(4))
+    assert wait_for(night, at_step(before["step"] + 2))["step"] < before["steps"]
 
+    assert noted.terminate() == 0  # waits until the engine is gone, too
 
-def test_sigterm_in_mid_night_leaves_a_checkpoint_and_no_process(
-    in_mid_night: tuple[Nightloom, Iterator[Json]],
-) -> None:
-    place, _ = in_mid_night
-    assert place.engine_pid() is not None
-
-    assert place.terminate() == 0  # waits until the engine is gone, too
-
-    with place.open_vault() as vault:
+    with noted.open_vault() as vault:
         (kept,) = vault.ledger.nights()
         assert vault.checkpoints.names() == [f"night-{kept['id']}"]
         assert vault.verify().intact
     assert kept["state"] == "yielding"
     assert kept["steps"] >= 3
-    assert not place.home.api_socket.exists()
-    place.start()
-    assert wait_for(place.admin.run_night(), at_step(1))["step"] == kept["steps"] + 1
-
-
-def test_chat_is_answered_before_a_long_night_ends(
-    in_mid_night: tuple[Nightloom, Iterator[Json]],
-) -> None:
-    place, night = in_mid_night
-    assert place.ask("Where is the keeper?")
-    status = place.admin.status()
-    assert (status["state"], status["engine"]) == ("training", "training")
-    before = wait_for(night, at_step(4))
-    assert wait_for(night, at_step(before["step"] + 2))["step"] < before["steps"]
+    assert not noted.home.api_socket.exists()
+    noted.start()
+    assert wait_for(noted.admin.run_night(), at_step(1))["step"] == kept["steps"] + 1
