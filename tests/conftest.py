@@ -1,4 +1,4 @@
-"""For all tests: hypothesis measures nothing by the clock, since a busy machine fails no test.
+"""For all tests: hypothesis tries forty examples, others each time, and measures no time.
 
 Where tests run on several cores, a file stays together, because it shares what is costly to make;
 so do all that look at the one story, which is lived once.
@@ -14,7 +14,9 @@ from tests.secret_service import keyring_session
 
 __all__ = ["keyring_session"]  # a fixture
 
-settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "patient", max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("patient")
 
 # Files of these folders train, a minute each; they begin first, so that no core waits for another

@@ -18,7 +18,7 @@ from storage.records import RedactedDocument
 
 log = logging.getLogger(__name__)
 
-MOST_DOCUMENTS = 200
+MOST_DOCUMENTS = 1000  # each transaction touches most pages of the hashes: few large ones cost less
 MOST_BYTES = 2 << 20
 BATCH_SECONDS = 2.0  # then what was read is kept, though it may be little
 

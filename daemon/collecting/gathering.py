@@ -29,7 +29,7 @@ from daemon.collecting.vanishing import Vanishing, is_away
 from daemon.collecting.whereabouts import is_gone
 from storage.records import RedactedDocument
 
-SCAN_FILES = 500  # looked at in one go
+SCAN_FILES = 1000  # looked at in one go
 MOST_UNSETTLED = 10_000
 MOST_PLACES = 1_000  # folders that could not be read, of which the names are known
 
