@@ -3,14 +3,15 @@
 import asyncio
 import contextlib
 import os
-import sys
 from collections.abc import AsyncGenerator, Collection
+from pathlib import Path
 
 from daemon.curation_wire import ANSWER_BYTES, ChildLiedError, unpacked_facts
 from daemon.extracting.child_handle import child_environment
+from daemon.linked_child import start_linked
 from ipc.errors import LinkError
 from ipc.frames import Body
-from ipc.link import AsyncLink, Message, link_sockets
+from ipc.link import AsyncLink, Message
 from trainer.curation_facts import TextFacts
 
 WAIT_SECONDS = 600.0  # for one lot of texts, on a machine that is busy with other things
@@ -62,24 +63,12 @@ async def curating_child() -> AsyncGenerator[CuratingProcess, None]:
         ChildFailedError: it cannot be started.
     """
     try:
-        ours, theirs = link_sockets()
-        with contextlib.ExitStack() as undo, theirs:
-            undo.callback(ours.close)
-            process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-P",  # what lies in the current folder is not ours to import
-                "-m",
-                "daemon.curating",
-                str(theirs.fileno()),
-                pass_fds=(theirs.fileno(),),
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.DEVNULL,
-                stderr=asyncio.subprocess.DEVNULL,  # what libraries say of a text holds it
-                env=child_environment(os.environ) | {"RAYON_NUM_THREADS": "1"},
-                cwd="/",
-                process_group=0,  # Ctrl-C is the service's to answer
-            )
-            undo.pop_all()
+        process, ours = await start_linked(
+            "daemon.curating",
+            environment=child_environment(os.environ) | {"RAYON_NUM_THREADS": "1"},
+            silent=True,
+            folder=Path("/"),
+        )
     except OSError:
         raise ChildFailedError from None
     link = await AsyncLink.connect(ours, limit=ANSWER_BYTES)

@@ -11,16 +11,16 @@ import itertools
 import json
 import logging
 import os
-import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
 from daemon.errors import AdapterTakenAway, EngineDied, EngineFailed, EngineFlooded
+from daemon.linked_child import start_linked
 from daemon.replies import TRAINING_LIMIT_BYTES, WAITING_LIMIT_BYTES, Replies
 from ipc.errors import LinkError
 from ipc.frames import Body
-from ipc.link import AsyncLink, Message, link_sockets
+from ipc.link import AsyncLink, Message
 
 log = logging.getLogger("nightloom.engine")
 
@@ -50,22 +50,9 @@ class EngineProcess:
 
     @classmethod
     async def start(cls) -> Self:
-        ours, theirs = link_sockets()
-        with contextlib.ExitStack() as undo, theirs:
-            undo.callback(ours.close)
-            process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-P",  # what lies in the current folder is not ours to import
-                "-m",
-                "daemon.engine",
-                str(theirs.fileno()),
-                pass_fds=(theirs.fileno(),),
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.DEVNULL,
-                env=engine_environment(os.environ),
-                process_group=0,  # Ctrl-C is the service's to answer
-            )
-            undo.pop_all()
+        process, ours = await start_linked(
+            "daemon.engine", environment=engine_environment(os.environ)
+        )
         return cls(process, await AsyncLink.connect(ours))
 
     @property

@@ -11,6 +11,7 @@ from itertools import chain, islice
 
 from daemon.collecting.batching import ReadBatch, read_batches, stamp_of
 from daemon.collecting.clock import Clock
+from daemon.collecting.leaving_out import LeftOut
 from daemon.collecting.moves import Gone, take_along
 from daemon.collecting.reports import ScanCounts, ScanProgress
 from daemon.collecting.settling import Unsettled, settle
@@ -21,7 +22,6 @@ from daemon.collecting.store import (
     FORGOTTEN,
     STORED,
     DocumentStore,
-    FileStamp,
     PutResult,
 )
 from daemon.collecting.twins import Twins
@@ -31,47 +31,9 @@ from storage.records import RedactedDocument
 
 SCAN_FILES = 1000  # looked at in one go
 MOST_UNSETTLED = 10_000
-MOST_PLACES = 1_000  # folders that could not be read, of which the names are known
-
-# Reasons that lie in a file; noted with its stamp, so that it is not read in vain again.
-_OF_CONTENT = frozenset(
-    {
-        SkipReason.TOO_LARGE,
-        SkipReason.EMPTY,
-        SkipReason.MARKED,
-        SkipReason.BINARY,
-        SkipReason.UNREADABLE,
-        SkipReason.NOT_REGULAR,
-        SkipReason.SYMLINK,
-        SkipReason.ENCRYPTED,
-        SkipReason.NO_TEXT,
-        SkipReason.DAMAGED,
-        SkipReason.BOMB,
-        SkipReason.TOO_SLOW,
-        SkipReason.TOO_HUNGRY,
-        SkipReason.UNKNOWN_FORMAT,
-        SkipReason.NOT_NAMED,
-    }
-)
-
-# What somebody may want to mend: named on request, and tried again when the file changes.
-FAILURES = frozenset(
-    {
-        SkipReason.UNREADABLE,
-        SkipReason.TOO_LARGE,
-        SkipReason.ENCRYPTED,
-        SkipReason.NO_TEXT,
-        SkipReason.DAMAGED,
-        SkipReason.BOMB,
-        SkipReason.TOO_SLOW,
-        SkipReason.TOO_HUNGRY,
-        SkipReason.UNKNOWN_FORMAT,
-    }
-)
 
 Progress = Callable[[ScanProgress], None]
 MOVED = "moved"  # besides the outcomes of the store
-_LeftOut = dict[str, tuple[FileStamp, SkipReason]]
 
 
 class Gatherer:
@@ -101,10 +63,7 @@ class Gatherer:
         self.last_scan_at: float | None = None
         self.too_much_moves_until: float | None = None  # then everything is to be scanned again
         self.stopped = False  # True ends a scan at the next few hundred files
-        self._places_skipped: Counter[SkipReason] = Counter()
-        self._files_skipped: _LeftOut = {}
-        self._left_out_inside: dict[str, Counter[SkipReason]] = {}  # by file, of its documents
-        self._places_failed: list[Skipped] = []
+        self._left_out = LeftOut()
         self._totals: tuple[int, int] | None = None
         self.scanning: ScanProgress | None = None  # while everything is scanned
         self._vanishing = Vanishing()
@@ -127,21 +86,13 @@ class Gatherer:
 
     @property
     def skipped(self) -> dict[SkipReason, int]:
-        counts = Counter(reason for _, reason in self._files_skipped.values())
-        counts += self._places_skipped
-        for inside in self._left_out_inside.values():
-            counts += inside
+        counts = self._left_out.counts
         counts[SkipReason.CHANGING] += len(self._unsettled)
         return {reason: count for reason, count in sorted(counts.items()) if count}
 
     def failed(self, most: int) -> list[Skipped]:
         """Files and folders that could not be read, and why; no more than `most`."""
-        files = (
-            Skipped(path=path, reason=reason)
-            for path, (_, reason) in self._files_skipped.items()
-            if reason in FAILURES
-        )
-        return list(islice(chain(self._places_failed, files), most))
+        return self._left_out.failed(most)
 
     @property
     def look_again_at(self) -> float | None:
@@ -176,44 +127,39 @@ class Gatherer:
             self.scanning = None
 
     async def _scan_everything(self) -> ScanCounts:
-        before, self._files_skipped = self._files_skipped, {}
-        failed_before, self._places_failed = self._places_failed, []
+        self._left_out.begin()
         self.too_much_moves_until = None
-        places: Counter[SkipReason] = Counter()
         counts = ScanCounts()
         finds = self._source.scan()
         met: set[str] = set()
-        left_out: set[str] = set()
+        skipped: set[str] = set()
         drops = not self._source.settings.keep_deleted
         while not self.stopped:
             some = await asyncio.to_thread(_take, finds)
             if not some:
                 break
-            files = self._sort_out(some, places)
+            files = self._left_out.sort_out(some, scanning=True)
             if drops:
                 met.update(kept_path(file.path) for file in files)
-                left_out.update(kept_path(one.path) for one in some if isinstance(one, Skipped))
-            new = [file for file in files if not self._still_skipped(file, before)]
-            self._pass_by(file for file in files if file.path in self._files_skipped)
+                skipped.update(kept_path(one.path) for one in some if isinstance(one, Skipped))
+            new = [file for file in files if not self._left_out.still(file)]
+            self._pass_by(file for file in files if file.path in self._left_out)
             counts = sum_counts((counts, await self._collect(new, scanning=True)))
             counts = replace(counts, files=counts.files + len(files) - len(new))
         counts = sum_counts((counts, await self._look_at_copies()))
-        if self.stopped:  # what was not come to is as it was
-            self._files_skipped = before | self._files_skipped
-            self._places_failed = self._places_failed or failed_before
-        else:
-            self._places_skipped = places
+        self._left_out.end(whole=not self.stopped)
+        if not self.stopped:
             assert self.scanning is not None
             self._totals = (counts.files, self.scanning.bytes)
             self.last_scan_at = self._clock.now()
             if drops:
-                await self._drop_vanished(met, left_out)
+                await self._drop_vanished(met, skipped)
             exclusions = self._source.exclusions()
             if exclusions != self._swept:
                 await self.sweep()
                 self._swept = exclusions
         self.documents = await self._store.count(self._name)
-        return replace(counts, skipped=places.total() + len(self._files_skipped))
+        return replace(counts, skipped=self._left_out.met)
 
     async def sweep(self) -> int:
         """Remove what was kept and is excluded now; how many documents."""
@@ -230,37 +176,17 @@ class Gatherer:
         while some := await asyncio.to_thread(_take, finds):
             unique = {find.path: find for find in some}  # a file may be named by its folder too
             for find in unique.values():
-                self._files_skipped.pop(find.path, None)
+                self._left_out.drop(find.path)
                 if isinstance(find, Skipped):
                     self._unsettled.pop(find.path, None)
                     if find.reason is SkipReason.VANISHED and drops:
                         self._vanishing.hear(self._clock.now())
-            files = self._sort_out(list(unique.values()), Counter())
+            files = self._left_out.sort_out(unique.values(), scanning=False)
             counts = sum_counts((counts, await self._collect(files, scanning=False)))
         counts = sum_counts((counts, await self._look_at_copies()))
         if counts.files:
             self.documents = await self._store.count(self._name)
         return counts
-
-    def _sort_out(
-        self, finds: Sequence[FoundFile | Skipped], places: Counter[SkipReason]
-    ) -> list[FoundFile]:
-        """The files among the finds; the others are counted."""
-        skipped = [find for find in finds if isinstance(find, Skipped)]
-        places.update(find.reason for find in skipped)
-        failed = [find for find in skipped if find.reason is SkipReason.UNREADABLE]
-        self._places_failed += failed[: MOST_PLACES - len(self._places_failed)]
-        return [find for find in finds if isinstance(find, FoundFile)]
-
-    def _still_skipped(self, file: FoundFile, before: _LeftOut) -> bool:
-        """Whether a file's content was of no use and has not changed since: it is not read."""
-        known = before.get(file.path)
-        if known is None or known[0] != stamp_of(file.size, file.mtime_ns):
-            return False
-        if known[1] is SkipReason.UNREADABLE:
-            return False  # a permission can be given without a change of the file
-        self._files_skipped[file.path] = known
-        return True
 
     async def _drop_vanished(self, met: set[str], left_out: set[str]) -> None:
         """Documents go whose files were away at two looks, the last of them a moment ago."""
@@ -369,7 +295,7 @@ class Gatherer:
         if remembered:
             await self._store.remember(self._name, remembered)
         for file, content in batch.read.items():
-            self._left_out_inside[file.path] = Counter(content.left_out)
+            self._left_out.add_inside(file, content.left_out)
             if content.when_kept is not None:
                 content.when_kept()
         marked = [file for file, why in batch.skipped.items() if why is SkipReason.MARKED]
@@ -400,8 +326,8 @@ class Gatherer:
             wait = self._settle_seconds
             again = Unsettled(file=file, look_again_at=self._clock.now() + wait, wait_seconds=wait)
             self._wait_for(again)
-        elif reason in _OF_CONTENT:
-            self._files_skipped[file.path] = (stamp_of(file.size, file.mtime_ns), reason)
+        else:
+            self._left_out.add(file, reason)
 
     async def _measure(self) -> None:
         """How much there is, before the first file is read."""

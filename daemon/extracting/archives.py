@@ -62,7 +62,7 @@ class Archive:
         if entry.flag_bits & _ENCRYPTED_FLAG:
             raise Unreadable(SkipReason.ENCRYPTED)
         size = 0
-        with _as_damage(), self._packed.open(entry) as opened:
+        with as_damage(), self._packed.open(entry) as opened:
             while piece := opened.read(PIECE_BYTES):
                 if not size and not nested and piece.startswith(_ARCHIVE_STARTS):
                     raise Unreadable(SkipReason.BOMB)
@@ -80,7 +80,7 @@ class Archive:
 
 def open_archive(file: BinaryIO) -> Archive:
     """Raises Unreadable: no archive, encrypted by Office, or too many entries."""
-    with _as_damage():
+    with as_damage():
         if file.read(len(_OLD_CONTAINER)) == _OLD_CONTAINER:
             file.seek(0)
             hidden = _ENCRYPTED_PACKAGE in file.read(MOST_BYTES)
@@ -135,14 +135,14 @@ class _Reader:
             parser.CharacterDataHandler = self._builder.data
 
     def feed(self, pieces: Iterator[bytes]) -> None:
-        with _as_damage():
+        with as_damage():
             for piece in pieces:
                 self._parser.Parse(piece, False)
             self._parser.Parse(b"", True)
 
     def tree(self, pieces: Iterator[bytes]) -> Element:
         self.feed(pieces)
-        with _as_damage():
+        with as_damage():
             return self._builder.close()
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
@@ -168,8 +168,8 @@ def _refuse(*_: object) -> int:
 
 
 @contextmanager
-def _as_damage() -> Iterator[None]:
-    """What the libraries raise at broken data is one word of ours."""
+def as_damage() -> Iterator[None]:
+    """Within, what the libraries raise at broken data leaves as `Unreadable`."""
     try:
         yield
     except (

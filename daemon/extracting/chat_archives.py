@@ -6,9 +6,7 @@ its size is checked before, and nothing beyond it is read.
 
 import re
 import zipfile
-import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import IO, BinaryIO, cast
 
 from daemon.collecting.skipping import SkipReason
@@ -36,17 +34,8 @@ def is_archive(file: BinaryIO) -> bool:
     return file.read(4) in (b"PK\x03\x04", b"PK\x05\x06")
 
 
-@contextmanager
-def damaged_archive() -> Iterator[None]:
-    """Within this block, what `zipfile` raises at a damaged archive leaves as Unreadable."""
-    try:
-        yield
-    except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, ValueError, OSError):
-        raise Unreadable(SkipReason.DAMAGED) from None
-
-
 def chats_in(file: BinaryIO) -> Iterator[tuple[str, BinaryIO]]:
-    """(name, chat) one after the other, each to be read before the next, in `damaged_archive`.
+    """(name, chat) one after the other, each to be read before the next, in `archives.as_damage`.
 
     Raises:
         Unreadable: damaged, encrypted, a bomb, or without any chat.

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from daemon.extracting import telegram, whatsapp
-from daemon.extracting.chat_archives import chats_in, damaged_archive, is_archive
+from daemon.extracting.archives import as_damage
+from daemon.extracting.chat_archives import chats_in, is_archive
 from daemon.extracting.chats import format_of
 from daemon.extracting.extracted import Extracted, Facts
 
@@ -17,7 +18,7 @@ def extract(file: BinaryIO, facts: Facts) -> Iterator[Extracted]:
     if not is_archive(file):
         yield from _counted(file, facts, "")
         return
-    with damaged_archive():
+    with as_damage():
         for number, (_, chat) in enumerate(chats_in(file)):
             yield from _counted(chat, facts, f"{number}")
 

@@ -10,7 +10,8 @@ from typing import BinaryIO
 
 from daemon.collecting.skipping import SkipReason
 from daemon.extracting import chatgpt, oasst, telegram, whatsapp
-from daemon.extracting.chat_archives import chats_in, damaged_archive, is_archive
+from daemon.extracting.archives import as_damage
+from daemon.extracting.chat_archives import chats_in, is_archive
 from daemon.extracting.errors import Unreadable
 from daemon.extracting.extracted import Extracted, Facts
 from daemon.extracting.json_stream import DamagedJson, JsonStream
@@ -40,7 +41,7 @@ def extract(file: BinaryIO, facts: Facts) -> Iterator[Extracted]:
     if not is_archive(file):
         yield from _read(file, facts)
         return
-    with damaged_archive():
+    with as_damage():
         yield from _archived(file, facts)
 
 
