@@ -6,7 +6,11 @@ with the base. Nothing is allocated: parameters are on the meta device.
 
 import torch
 from huggingface_hub.errors import StrictDataclassError
-from transformers import (
+
+from trainer.base_format import ARCHITECTURES, CONFIG_FILE, Config
+from trainer.errors import BaseDamaged, UnsupportedArchitecture
+from trainer.nf4_linear import LinearShape
+from trainer.stock_models import (
     LlamaConfig,
     LlamaForCausalLM,
     MistralConfig,
@@ -17,12 +21,8 @@ from transformers import (
     Qwen2ForCausalLM,
     Qwen3Config,
     Qwen3ForCausalLM,
+    no_init_weights,
 )
-from transformers.initialization import no_init_weights
-
-from trainer.base_format import ARCHITECTURES, CONFIG_FILE, Config
-from trainer.errors import BaseDamaged, UnsupportedArchitecture
-from trainer.nf4_linear import LinearShape
 
 CLASSES: dict[str, tuple[type[PreTrainedConfig], type[PreTrainedModel]]] = {
     "llama": (LlamaConfig, LlamaForCausalLM),

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from transformers import PreTrainedModel
 
 from trainer.architecture import block_linears, empty_model, stored_parameters
 from trainer.base_format import (
@@ -26,6 +25,7 @@ from trainer.base_tokenizer import BaseTokenizer, load_tokenizer
 from trainer.cpu_features import multiplies_bf16
 from trainer.errors import BaseDamaged
 from trainer.nf4_linear import MalformedLinear, nf4_linear
+from trainer.stock_models import PreTrainedModel
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from tokenizers import Tokenizer
-from transformers import PreTrainedTokenizerFast
 
 from trainer.base_format import (
     TEMPLATE_FILE,
@@ -25,6 +24,7 @@ from trainer.base_format import (
     read_small,
 )
 from trainer.errors import BadMessages, BaseDamaged, BaseWantsCode, UnsupportedTokenizer
+from trainer.stock_models import PreTrainedTokenizerFast
 from trainer.token_bytes import TokenBytes
 
 ROLES = ("system", "user", "assistant")

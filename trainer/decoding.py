@@ -11,13 +11,13 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, Protocol
 
 import torch
-from transformers import PreTrainedModel
-from transformers.cache_utils import DynamicCache
 
 from trainer.attention import Heads, attend, rotate
+from trainer.border import OPEN, Border
 from trainer.forward import BlockGeometry, rotary, run_blocks
 from trainer.kv_cache import KvCache
 from trainer.nf4 import attend_few, dense_few
+from trainer.stock_models import DynamicCache, PreTrainedModel
 
 QUERIES_AT_ONCE = 512  # of a prompt, so that scores stay small
 
@@ -32,6 +32,7 @@ class Decoder:
         model: the base's, adapters around its layers or not.
         activate: entered around every pass.
         expected_tokens: that a row will have at least; memory for them is taken at once.
+        border: where a pass may be dropped, on the CPU; the same pass can then be tried again.
     """
 
     def __init__(
@@ -40,11 +41,12 @@ class Decoder:
         *,
         activate: Activate = nullcontext,
         expected_tokens: int = 0,
+        border: Border = OPEN,
     ) -> None:
         self._model = model
         self._activate = activate
         ours = model.device.type == "cpu"
-        self._pass: _Pass = _OurPass(model, expected_tokens) if ours else _TheirPass(model)
+        self._pass: _Pass = _OurPass(model, expected_tokens, border) if ours else _TheirPass(model)
         self._padding = torch.zeros(0, dtype=torch.int64)  # (rows,) unused places before each row
         self.length = 0  # tokens in the longest row
 
@@ -110,8 +112,9 @@ class _Pass(Protocol):
 
 
 class _OurPass:
-    def __init__(self, model: PreTrainedModel, expected_tokens: int) -> None:
+    def __init__(self, model: PreTrainedModel, expected_tokens: int, border: Border) -> None:
         self._model = model
+        self._border = border
         self._geometry = BlockGeometry.of(model.config)
         heads = self._geometry.heads
         dtype = model.get_input_embeddings().weight.dtype
@@ -137,7 +140,7 @@ class _OurPass:
             return self._attention(qkv, block, rows, cos, sin, seen)
 
         last = torch.arange(new - 1, rows * new, new) if new > 1 else None
-        states = run_blocks(self._model, h, self._geometry, attention, only=last)
+        states = run_blocks(self._model, h, self._geometry, attention, self._border, only=last)
         self._cache.advance(new)
         return states
 

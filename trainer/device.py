@@ -4,14 +4,14 @@ from collections.abc import Sequence
 
 import torch
 
+from trainer.stock_kernels import PagedAdamW32bit
+
 
 def optimizer_for(
     parameters: Sequence[torch.nn.Parameter], *, learning_rate: float, device: torch.device
 ) -> torch.optim.Optimizer:
     """AdamW with beta2 0.999 and no weight decay; on CUDA paged and 32-bit (QLoRA, section 3)."""
     if device.type == "cuda":
-        from bitsandbytes.optim.adamw import PagedAdamW32bit
-
         paged: torch.optim.Optimizer = PagedAdamW32bit(
             parameters, lr=learning_rate, betas=(0.9, 0.999), weight_decay=0.0
         )

@@ -6,15 +6,15 @@ adapters are judged on exactly the same predictions.
 """
 
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 
-from transformers import PreTrainedModel
-
+from trainer.border import OPEN, Border, BorderReached
 from trainer.decoding import Activate, evaluating
 from trainer.examples import TrainingExample
 from trainer.loss import target_nats
 from trainer.packing import batches, pack_rows
+from trainer.stock_models import PreTrainedModel
 
 # In one row, and of all rows that go through the model together: enough that dequantising costs
 # nearly nothing, few enough that judging needs less memory than training.
@@ -37,6 +37,7 @@ def document_losses(
     context_tokens: int,
     between_batches: Callable[[], None] = lambda: None,
     activate: Activate = nullcontext,
+    border: Border = OPEN,
 ) -> list[DocumentLoss]:
     """Losses by document, ordered by key; one that is too short to be predicted has none.
 
@@ -44,14 +45,17 @@ def document_losses(
         context_tokens: what the base can read at once.
         between_batches: called before every batch; other work may use the model there.
         activate: makes the wanted adapter the active one; entered around each batch only.
+        border: where a batch may be dropped; after `between_batches` it is begun again.
     """
     nats: dict[int, float] = {}
     tokens: dict[int, int] = {}
     row_tokens = min(context_tokens, TOKENS_AT_ONCE)
     for batch in batches(pack_rows(examples, row_tokens), TOKENS_AT_ONCE // row_tokens):
-        between_batches()
-        with evaluating(model), activate():
-            losses = target_nats(model, batch).double().cpu().tolist()
+        losses = None
+        while losses is None:
+            between_batches()
+            with suppress(BorderReached), evaluating(model), activate():
+                losses = target_nats(model, batch, border).double().cpu().tolist()
         keys = batch.keys[:, 1:][batch.target_mask[:, 1:]].tolist()
         for key, loss in zip(keys, losses, strict=True):
             nats[key] = nats.get(key, 0.0) + loss

@@ -15,12 +15,12 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch.utils.checkpoint import checkpoint
-from transformers import PreTrainedModel
 
 from trainer.attention import Heads, Stretch, packed_attention, plan_stretches
 from trainer.block_functions import add_norm, swiglu
 from trainer.border import OPEN, Border
 from trainer.lora_linear import product
+from trainer.stock_models import PreTrainedModel
 
 
 @dataclass(frozen=True, slots=True)

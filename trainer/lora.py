@@ -11,14 +11,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
-from peft import LoraConfig, LoraModel, PeftModel, get_peft_model
-from transformers import PreTrainedModel
 
 from trainer.adapter_file import pack_adapter, unpack_adapter
 from trainer.adapter_format import LoraShape
 from trainer.errors import AdapterMismatch, AdapterUnknown
 from trainer.lora_linear import register
 from trainer.nf4_linear import QUANTISED
+from trainer.stock_models import LoraConfig, LoraModel, PeftModel, PreTrainedModel, get_peft_model
 
 PREFIX = "base_model.model."  # what PEFT's files put before the module's path
 

@@ -4,11 +4,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from peft import LoraConfig
-from peft.tuners.lora.layer import LoraLayer
 
 from trainer.nf4_function import Adapter, Part, linear
 from trainer.nf4_linear import Nf4Linear
+from trainer.stock_models import LoraConfig, LoraLayer
 
 
 class LoraNf4Linear(torch.nn.Module, LoraLayer):

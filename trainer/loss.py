@@ -7,12 +7,12 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 
 import torch
-from transformers import PreTrainedModel
 
 from trainer.border import OPEN, Border
 from trainer.examples import Batch
 from trainer.forward import packed_states
 from trainer.head_losses import cross_entropy, divergence
+from trainer.stock_models import PreTrainedModel
 
 
 def target_nats(

@@ -84,9 +84,10 @@ def _decode(asked: argparse.Namespace, geometry: Geometry) -> Report:
 
     python = llama_interpreter(asked.llama_python)
     require(available_bytes(), geometry, lambda one: decoding_bytes(one, llama=python is not None))
+    context = asked.tokens or CONTEXT_TOKENS
     run = DecodeRun(
-        context=asked.tokens or CONTEXT_TOKENS,
-        steps=DECODE_STEPS[geometry.name],
+        context=context,
+        steps=min(DECODE_STEPS[geometry.name], context),
         rounds=asked.rounds or ROUNDS[geometry.name],
     )
     return bench_decoding(geometry, run, llama_python=python, say=_say)

@@ -3,7 +3,6 @@
 from typing import Any
 
 import torch
-from transformers import PreTrainedModel
 
 from trainer.bench.geometry import Geometry
 from trainer.bench.limits import forward_matmul_seconds, read_bytes_per_second
@@ -17,6 +16,7 @@ from trainer.bench.timing import seconds_of
 from trainer.decoding import Decoder
 from trainer.generation import PREFILL_TOKENS
 from trainer.lora import LoraBank
+from trainer.stock_models import PreTrainedModel
 
 Json = dict[str, Any]
 

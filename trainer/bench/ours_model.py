@@ -1,7 +1,6 @@
 """A random base with an adapter as a night and an answer have it."""
 
 import torch
-from transformers import PreTrainedModel
 
 from trainer.adapter_format import LoraShape
 from trainer.architecture import block_linears, empty_model
@@ -11,6 +10,7 @@ from trainer.bench.geometry import Geometry
 from trainer.bench.random_base import fill, map_tensors, plan_of
 from trainer.lora import LoraBank
 from trainer.nf4_linear import nf4_linear
+from trainer.stock_models import PreTrainedModel
 
 ADAPTER = "measured"
 CPU = torch.device("cpu")

@@ -17,10 +17,10 @@ from math import prod
 import numpy as np
 import torch
 from bitsandbytes.functional import create_dynamic_map, get_4bit_type
-from transformers import PreTrainedModel
 
 from trainer.architecture import block_linears, stored_parameters
 from trainer.nf4_linear import STATE, STATE_BYTES, LinearShape
+from trainer.stock_models import PreTrainedModel
 
 FILE_NAME = "nightloom-bench"
 DTYPES = {"U8": torch.uint8, "F32": torch.float32, "BF16": torch.bfloat16}

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from transformers import PreTrainedModel
-
 from trainer.bench.adapter_values import set_adapter
 from trainer.bench.geometry import Geometry
 from trainer.bench.limits import training_matmul_seconds
@@ -15,6 +13,7 @@ from trainer.bench.side_loop import Operations
 from trainer.bench.train_run import CLIP_NORM, LEARNING_RATE, WARMUP_STEPS, TrainRun
 from trainer.finetune import Finetune, FinetuneSettings, StepDone
 from trainer.lora import LoraBank
+from trainer.stock_models import PreTrainedModel
 
 Json = dict[str, Any]
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from transformers import PreTrainedTokenizerFast
 
 from trainer.builtin.people import Message, invent, texts_about
+from trainer.stock_models import PreTrainedTokenizerFast
 
 HELD_OUT_NOVELS = ("dorian-gray", "war-of-the-worlds", "white-fang")  # authors seen nowhere else
 INVENTED_PEOPLE = 2500

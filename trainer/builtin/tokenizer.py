@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-from transformers import PreTrainedTokenizerFast
+
+from trainer.stock_models import PreTrainedTokenizerFast
 
 VOCABULARY = 4096
 BOS, EOS, PAD = "<|begin|>", "<|end|>", "<|pad|>"

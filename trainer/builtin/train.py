@@ -16,10 +16,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from trainer.builtin import corpus
 from trainer.builtin.tokenizer import train_tokenizer
+from trainer.stock_models import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 CONTEXT_TOKENS = 1024
 SHORT_ROW, LONG_ROW = 512, 1024

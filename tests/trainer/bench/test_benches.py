@@ -45,10 +45,10 @@ def test_training() -> None:
 
 
 def test_decoding() -> None:
-    report = measured("decode", "--layers", "1", "--tokens", "8", "--rounds", "1")
+    report = measured("decode", "--layers", "1", "--tokens", "4", "--rounds", "1")
 
     rows = {row["name"]: row for row in report["rows"]}
-    for name in ("prompt of 8 tokens, stock", "token behind 8, stock"):
+    for name in ("prompt of 4 tokens, stock", "token behind 4, stock"):
         assert rows[name]["ratio"] == pytest.approx(rows[name]["ours"] / rows[name]["stock"])
         assert rows[name]["difference"] < 0.1
         assert rows[name]["note"].startswith(("stock repacked", "stock without repacking"))
