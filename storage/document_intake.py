@@ -11,7 +11,6 @@ from storage.document_rows import (
     encode_document,
 )
 from storage.lookup import Lookup
-from storage.manifest import encode_row
 from storage.records import DocumentState, RedactedDocument
 from storage.sealed_database import SealedDatabase
 from storage.sealing import FORMAT, pad, seal_each
@@ -116,7 +115,7 @@ class Intake:
             "INSERT INTO document_texts (id, sealed) VALUES (?, ?)",
             zip([row.id for row in rows], sealed, strict=True),
         )
-        database.cover_encoded("items", [encode_row("items", item) for item in items])
+        database.cover_encoded("items", [encoded_item(*item) for item in items])
         database.cover_encoded("documents", [row.encoded for row in rows])
         move_documents(database, [(row, DocumentState.SUPERSEDED) for row in self._superseded])
 
@@ -201,6 +200,12 @@ def move_documents(
 def text_binding(document_id: int) -> bytes:
     """As `row_binding`, in a third of its time."""
     return b"nightloom/%d|document_texts|%d|sealed" % (FORMAT, document_id)
+
+
+def encoded_item(number: int, item_hash: bytes, source_hash: bytes) -> bytes:
+    """What `manifest.encode_row` makes of a row of `items`, in a third of its time."""
+    lengths = len(item_hash), len(source_hash)
+    return b"items|i%d;b%d:%bb%d:%b" % (number, lengths[0], item_hash, lengths[1], source_hash)
 
 
 def _marks(values: Sequence[object]) -> str:

@@ -48,6 +48,7 @@ class DocumentHead:
     state: DocumentState
     collected_day: str  # ISO date
     source_key: bytes  # the same for all documents of one source; see `Documents.source_key`
+    key_id: int  # of its data key; another one once its text was replaced
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -115,9 +115,10 @@ class Documents:
                 state=DocumentState(state),
                 collected_day=day,
                 source_key=source_hash,
+                key_id=key,
             )
-            for number, item, version, state, day, source_hash in self._database.fetch(
-                "SELECT d.id, d.item, d.version, d.state, d.day, i.source_hash "
+            for number, item, version, state, day, source_hash, key in self._database.fetch(
+                "SELECT d.id, d.item, d.version, d.state, d.day, i.source_hash, d.key "
                 "FROM documents d JOIN items i ON i.id = d.item ORDER BY d.id"
             )
         ]

@@ -5,7 +5,7 @@ version of the redaction rules. Nothing of it is in clear, and losing it only co
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from storage.lookup import Lookup
 from storage.sealed_database import SealedDatabase
@@ -13,8 +13,7 @@ from storage.sealed_database import SealedDatabase
 _AT_ONCE = 500
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FileStamp:
+class FileStamp(NamedTuple):
     """When one of these differs, the file is read again."""
 
     mtime_ns: int
@@ -26,6 +25,11 @@ class KnownFiles:
     def __init__(self, database: SealedDatabase, lookup: Lookup) -> None:
         self._database = database
         self._lookup = lookup
+
+    def knows(self, source: str) -> bool:
+        """Whether any file of the source was remembered."""
+        found = "SELECT 1 FROM known_files WHERE source_hash = ? LIMIT 1"
+        return bool(self._database.fetch(found, [self._lookup.source(source)]))
 
     def unchanged(self, source: str, stamps: Mapping[str, FileStamp]) -> set[str]:
         """Those paths that were remembered with the same stamp."""
@@ -55,9 +59,9 @@ class KnownFiles:
             self._database.database.conn.executemany(
                 "INSERT INTO known_files (item_hash, source_hash, stamp_hash) VALUES (?, ?, ?) "
                 "ON CONFLICT (item_hash) DO UPDATE SET stamp_hash = excluded.stamp_hash",
-                [
+                [  # in the order of the index, each page of which is then looked for once
                     (item_hash, source_hash, stamp_hash)
-                    for item_hash, stamp_hash in self._hashes(source, stamps).values()
+                    for item_hash, stamp_hash in sorted(self._hashes(source, stamps).values())
                 ],
             )
 
@@ -78,11 +82,9 @@ class KnownFiles:
     def _hashes(
         self, source: str, stamps: Mapping[str, FileStamp]
     ) -> dict[str, tuple[bytes, bytes]]:
+        item, stamp_of = self._lookup.item, self._lookup.stamp
         hashes = {}
         for path, stamp in stamps.items():
-            item_hash = self._lookup.item(source, path)
-            stamp_hash = self._lookup.stamp(
-                item_hash, stamp.mtime_ns, stamp.size, stamp.rules_version
-            )
-            hashes[path] = (item_hash, stamp_hash)
+            item_hash = item(source, path)
+            hashes[path] = (item_hash, stamp_of(item_hash, *stamp))
         return hashes

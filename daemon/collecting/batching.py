@@ -18,8 +18,8 @@ from storage.records import RedactedDocument
 
 log = logging.getLogger(__name__)
 
-MOST_DOCUMENTS = 1000  # each transaction touches most pages of the hashes: few large ones cost less
-MOST_BYTES = 2 << 20
+MOST_DOCUMENTS = 2000  # each transaction touches most pages of the hashes: few large ones cost less
+MOST_BYTES = 4 << 20
 BATCH_SECONDS = 2.0  # then what was read is kept, though it may be little
 
 
@@ -31,7 +31,8 @@ class ReadBatch:
     origins: list[FoundFile] = field(default_factory=list, repr=False)
     finished: dict[FoundFile, FileStamp] = field(default_factory=dict, repr=False)
     skipped: dict[FoundFile, SkipReason] = field(default_factory=dict, repr=False)
-    read: dict[FoundFile, ReadFile] = field(default_factory=dict, repr=False)  # of `finished`
+    # those of `finished` of which something is to be told or done when they are kept
+    read: dict[FoundFile, ReadFile] = field(default_factory=dict, repr=False)
     size: int = 0  # bytes of the documents, about
 
     @property
@@ -52,7 +53,7 @@ class ReadBatch:
 
 def stamp_of(size: int, mtime_ns: int) -> FileStamp:
     """What is remembered of a file that was read under the rules of today."""
-    return FileStamp(mtime_ns=mtime_ns, size=size, rules_version=RULES_VERSION)
+    return FileStamp(mtime_ns, size, RULES_VERSION)
 
 
 def read_batches(
@@ -72,7 +73,7 @@ def read_batches(
         if stopped():
             break
         full = batch.documents and not batch.has_room_for(file.size)
-        if full or (batch and time.monotonic() - begun > BATCH_SECONDS):
+        if full or (time.monotonic() - begun > BATCH_SECONDS and batch):
             yield batch
             batch, begun = ReadBatch(), time.monotonic()
         try:
@@ -95,6 +96,7 @@ def read_batches(
             batch.skipped[file] = SkipReason.UNREADABLE
             continue
         batch.finished[file] = stamp_of(content.size, content.mtime_ns)
-        batch.read[file] = content
+        if content.left_out or content.when_kept is not None:
+            batch.read[file] = content
     if batch:
         yield batch

@@ -4,8 +4,9 @@ Which export a file is, is recognised in the child that reads it. Where people a
 has to be: `me` of the settings.
 """
 
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from daemon.collecting.extraction import extract_file
@@ -16,10 +17,20 @@ from daemon.errors import ChatsNameNobody
 
 EXPORTS = ("*.txt", "*.json", "*.jsonl", "*.zip")
 MOST_EXPORT_BYTES = 1 << 30  # of an export; a file of many documents is large by itself
+SHOWN_SPEAKERS = 30
 ASKED_FILES = 20  # looked into when a source is added
 ASKED_BYTES = 64 << 20  # of one of them; a larger one is read for its words only
 FORMAT = "chats"
 SPEAKERS_FORMAT = "chat_speakers"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Chat:
+    """Who speaks in it: how many, how many of them are the user, and names of some."""
+
+    speakers: int
+    named: int
+    names: tuple[str, ...] = field(repr=False)
 
 
 class ChatsSource(FolderSource):
@@ -40,22 +51,36 @@ class ChatsSource(FolderSource):
             ChatsNameNobody: in none of the first exports one of the speakers is the user.
         """
         speakers = 0
-        files = (find for find in self.scan() if isinstance(find, FoundFile))
-        for file in islice((one for one in files if one.size <= ASKED_BYTES), ASKED_FILES):
-            for others, mine in self._speakers(file):
-                if mine:
-                    return
-                speakers = max(speakers, others)
+        for chat in self._chats():
+            if chat.named:
+                return
+            speakers = max(speakers, chat.speakers)
         if speakers:
             raise ChatsNameNobody(speakers)
 
-    def _speakers(self, file: FoundFile) -> Iterator[tuple[int, int]]:
-        """(all speakers, those who are the user) of the chats in an export that names people."""
-        content = self._extracted(file, SPEAKERS_FORMAT)
-        if isinstance(content, ReadFile):
-            for document in content.documents:
-                about = document.about
-                yield int(about["speakers"]), int(about["named"])
+    def speakers(self) -> list[str]:
+        """Names of those who speak in the first exports, who is in most of them first. Blocks.
+
+        None where one of them is the user, as the settings say.
+        """
+        chats = list(self._chats())
+        if any(chat.named for chat in chats):
+            return []
+        often = Counter(name for chat in chats for name in chat.names)
+        return [name for name, _ in often.most_common(SHOWN_SPEAKERS)]
+
+    def _chats(self) -> Iterator[_Chat]:
+        """The first chats that name people."""
+        files = (find for find in self.scan() if isinstance(find, FoundFile))
+        for file in islice((one for one in files if one.size <= ASKED_BYTES), ASKED_FILES):
+            content = self._extracted(file, SPEAKERS_FORMAT)
+            if isinstance(content, ReadFile):
+                for document in content.documents:
+                    yield _Chat(
+                        speakers=int(document.about["speakers"]),
+                        named=int(document.about["named"]),
+                        names=tuple(document.text.splitlines()),
+                    )
 
     def _extracted(self, file: FoundFile, format: str) -> ReadFile | SkipReason:
         if self._extractor is None:

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
+from daemon.collecting.chats_source import ChatsSource
 from daemon.collecting.clock import Clock, SystemClock
 from daemon.collecting.conversation_listening import Listener
 from daemon.collecting.conversations_source import ConversationsSource
@@ -87,12 +88,24 @@ class Collector:
             if any(isinstance(source, ConversationsSource) for source in sources):
                 raise ConversationsAlready
             return replace(settings, path="", include=())
-        others = [one.settings for one in sources if not isinstance(one, ConversationsSource)]
-        placed = await asyncio.to_thread(
-            place_source, settings, others=others, own_folders=self._own_folders
-        )
+        placed = await self._placed(settings)
         await asyncio.to_thread(check_settings, self._make(placed))
         return placed
+
+    async def speakers(self, settings: SourceSettings) -> list[str]:
+        """Names of those who speak in the exports of chats there; none where one is the user.
+
+        Raises SourceError, as `place` does.
+        """
+        source = self._make(await self._placed(settings))
+        return await asyncio.to_thread(source.speakers) if isinstance(source, ChatsSource) else []
+
+    async def _placed(self, settings: SourceSettings) -> SourceSettings:
+        sources = [one.source for one in self._followers.values()]
+        others = [one.settings for one in sources if not isinstance(one, ConversationsSource)]
+        return await asyncio.to_thread(
+            place_source, settings, others=others, own_folders=self._own_folders
+        )
 
     def add(self, settings: SourceSettings) -> None:
         """Follow a source from now on; the first scan begins at once.

@@ -15,6 +15,7 @@ MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
+_FIRST_SIGNS = tuple({mark[:1] for mark, _ in MARKS})
 # all but backspace, white space and escape; none is a part of a longer character in UTF-8
 _CONTROL_BYTES = bytes(set(range(32)) - set(b"\b\t\n\v\f\r\x1b")) + b"\x7f"
 _CONTROL_SHARE = 0.005  # of the characters; prose has none, binary files about a tenth
@@ -47,7 +48,7 @@ def _controls(text: str) -> int:
 
 
 def _decode(data: bytes) -> str | None:
-    for mark, encoding in MARKS:
+    for mark, encoding in MARKS if data.startswith(_FIRST_SIGNS) else ():
         if data.startswith(mark):
             return _strictly(data[len(mark) :], encoding)
     if b"\0" in data:

@@ -2,12 +2,11 @@
 
 import os
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from daemon.collecting.decoding import decode
 from daemon.collecting.extraction import extract_file
 from daemon.collecting.marker import is_marked_off
-from daemon.collecting.reading import Opener, open_regular, read_file
+from daemon.collecting.reading import Below
 from daemon.collecting.skipping import SkipReason
 from daemon.collecting.source import FoundFile, ReadFile, kept_path
 from daemon.collecting.suffixes import EXTRACTED, LIGHT, WITH_COMMENTS, WITH_PICTURES, suffix_of
@@ -21,31 +20,29 @@ HEAD_BYTES = 16 * 1024  # in which a comment may say `nightloom: off`
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FolderReading:
-    """How files below `root` are read.
+    """How files are read.
 
     Args:
         most_bytes: of a file of text, and of the text in any other.
         extractor: reads what is not plain text; without one such files are of unknown format.
     """
 
-    root: Path = field(repr=False)
+    files: Below = field(repr=False)
     settings: SourceSettings
     most_bytes: int
     extractor: Extractor | None
-    open_file: Opener
 
     def read(self, file: FoundFile) -> ReadFile | SkipReason:
         if file.size == 0:
             return SkipReason.EMPTY
-        format = EXTRACTED.get(suffix_of(file.path))
-        return self._plain(file) if format is None else self._extracted(file, format)
+        suffix = suffix_of(file.path)
+        format = EXTRACTED.get(suffix)
+        return self._plain(file, suffix) if format is None else self._extracted(file, format)
 
-    def _plain(self, file: FoundFile) -> ReadFile | SkipReason:
+    def _plain(self, file: FoundFile, suffix: str) -> ReadFile | SkipReason:
         if file.size > self.most_bytes:
             return SkipReason.TOO_LARGE
-        content = read_file(
-            self.root, file.path, most_bytes=self.most_bytes, open_file=self.open_file
-        )
+        content = self.files.read(file.path, most_bytes=self.most_bytes)
         if isinstance(content, SkipReason):
             return content
         text = decode(content.data)
@@ -53,7 +50,7 @@ class FolderReading:
             return text
         if is_marked_off(text):
             return SkipReason.MARKED
-        reader = LIGHT.get(suffix_of(file.path))
+        reader = LIGHT.get(suffix)
         about: dict[str, str] = {}
         if reader is not None:
             text, about = reader(text)
@@ -80,13 +77,13 @@ class FolderReading:
             return SkipReason.MARKED
         read = extract_file(
             self.extractor,
-            self.root,
+            self.files.root,
             file,
             format=format,
             settings=self.settings,
             most_bytes=most,
             most_document_bytes=self.most_bytes,
-            open_file=self.open_file,
+            open_file=self.files.open_file,
         )
         if isinstance(read, SkipReason):
             return read
@@ -100,7 +97,7 @@ class FolderReading:
 
     def _head(self, file: FoundFile) -> str:
         """Its first lines, as far as they can be read; what is wrong with them is told later."""
-        descriptor = open_regular(self.root, file.path, open_file=self.open_file)
+        descriptor = self.files.open(file.path)
         if isinstance(descriptor, SkipReason):
             return ""
         try:

@@ -6,13 +6,14 @@ Follows no links, stays on one file system, opens nothing but regular files.
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from daemon.collecting.file_place import place_of
 from daemon.collecting.folder_reading import FolderReading
-from daemon.collecting.ignoring import IgnoreFiles, is_ignore_file
+from daemon.collecting.ignoring import IGNORE_FILE, IgnoreFiles, is_ignore_file
 from daemon.collecting.program_files import ProgramFiles
-from daemon.collecting.reading import Opener, kind_reason, reason_of
+from daemon.collecting.reading import Below, Opener, kind_reason, reason_of
 from daemon.collecting.selection import Rule, Selection, Verdict
 from daemon.collecting.skipping import Skipped, SkipReason
 from daemon.collecting.source import FoundFile, ReadFile
@@ -65,6 +66,13 @@ class FolderSource:
         self._ignores = IgnoreFiles(self.folder, self._open_file)
         self._programs = ProgramFiles(self.folder, self._open_file)
         self._selection = self._select()
+        self._files = Below(self.folder, open_file=self._open_file)
+        self._reading = FolderReading(
+            files=self._files,
+            settings=self.settings,
+            most_bytes=self._most_bytes,
+            extractor=self._extractor,
+        )
 
     def _select(self) -> Selection:
         return Selection(
@@ -142,14 +150,15 @@ class FolderSource:
             yield self._found(path, status)
 
     def read(self, file: FoundFile) -> ReadFile | SkipReason:
-        reading = FolderReading(
-            root=self.folder,
-            settings=self.settings,
-            most_bytes=self._most_bytes,
-            extractor=self._extractor,
-            open_file=self._open_file,
-        )
-        return reading.read(file)
+        return self._reading.read(file)
+
+    @contextmanager
+    def staying(self) -> Iterator[None]:
+        self._files.stay()
+        try:
+            yield
+        finally:
+            self._files.leave()
 
     def _is_own_folder(self, path: str) -> bool:
         """Whether `path` is a folder that is reached without following a link."""
@@ -187,8 +196,8 @@ class FolderSource:
 
     def _entries(self, folder: str) -> list[tuple[str, "os.DirEntry[str]"]]:
         with os.scandir(self.folder / folder) as entries:
-            named = ((entry.name, entry) for entry in entries)
-            return sorted(one for one in named if not is_ignore_file(one[0]))
+            named = sorted((entry.name, entry) for entry in entries)
+        return [one for one in named if one[0] != IGNORE_FILE]
 
     def _look_at(
         self, path: str, entry: "os.DirEntry[str]", device: int
@@ -215,12 +224,7 @@ class FolderSource:
     def _file(self, path: str, status: os.stat_result) -> FoundFile | Skipped:
         if self.too_old(status.st_mtime):
             return Skipped(path=path, reason=SkipReason.TOO_OLD)
-        return FoundFile(
-            path=path,
-            size=status.st_size,
-            mtime_ns=status.st_mtime_ns,
-            ctime_ns=status.st_ctime_ns,
-        )
+        return FoundFile(path, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 
 def _could_be_folder(verdict: Verdict) -> bool:

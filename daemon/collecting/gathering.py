@@ -6,6 +6,7 @@ Knows nothing of when this is to be done, nor of hints and watches.
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from itertools import chain, islice
 
@@ -16,7 +17,7 @@ from daemon.collecting.moves import Gone, take_along
 from daemon.collecting.reports import ScanCounts, ScanProgress
 from daemon.collecting.settling import Unsettled, settle
 from daemon.collecting.skipping import Skipped, SkipReason
-from daemon.collecting.source import FoundFile, Source, Stoppable, kept_path
+from daemon.collecting.source import FoundFile, Source, Staying, Stoppable, kept_path
 from daemon.collecting.store import (
     DUPLICATE,
     FORGOTTEN,
@@ -29,7 +30,7 @@ from daemon.collecting.vanishing import Vanishing, is_away
 from daemon.collecting.whereabouts import is_gone
 from storage.records import RedactedDocument
 
-SCAN_FILES = 1000  # looked at in one go
+SCAN_FILES = 2000  # looked at in one go
 MOST_UNSETTLED = 10_000
 
 Progress = Callable[[ScanProgress], None]
@@ -64,6 +65,7 @@ class Gatherer:
         self.too_much_moves_until: float | None = None  # then everything is to be scanned again
         self.stopped = False  # True ends a scan at the next few hundred files
         self._left_out = LeftOut()
+        self._knows_some = True  # whether a file may have been seen as it is now
         self._totals: tuple[int, int] | None = None
         self.scanning: ScanProgress | None = None  # while everything is scanned
         self._vanishing = Vanishing()
@@ -129,6 +131,7 @@ class Gatherer:
     async def _scan_everything(self) -> ScanCounts:
         self._left_out.begin()
         self.too_much_moves_until = None
+        self._knows_some = await self._store.knows(self._name)
         counts = ScanCounts()
         finds = self._source.scan()
         met: set[str] = set()
@@ -142,8 +145,8 @@ class Gatherer:
             if drops:
                 met.update(kept_path(file.path) for file in files)
                 skipped.update(kept_path(one.path) for one in some if isinstance(one, Skipped))
-            new = [file for file in files if not self._left_out.still(file)]
-            self._pass_by(file for file in files if file.path in self._left_out)
+            old, new = _parted(files, self._left_out.still)
+            self._pass_by(old)
             counts = sum_counts((counts, await self._collect(new, scanning=True)))
             counts = replace(counts, files=counts.files + len(files) - len(new))
         counts = sum_counts((counts, await self._look_at_copies()))
@@ -203,7 +206,7 @@ class Gatherer:
         paths = await asyncio.to_thread(away)
         gone = self._vanishing.look(paths, files=len(met), now=self._clock.now())
         if gone:
-            await self._store.remove(self._name, gone)
+            await self._store.remove(self._name, gone, deleted=True)
 
     # ----------------------------------------------------------------------- reading and keeping
 
@@ -214,21 +217,20 @@ class Gatherer:
             scanning: everything; else a change was announced, and what is remembered does not
                 count.
         """
-        resting = [file for file in files if self._is_at_rest(file)]
-        known: set[str] = set()
-        if scanning and resting:
-            stamps = {kept_path(f.path): stamp_of(f.size, f.mtime_ns) for f in resting}
-            known = await self._store.unchanged(self._name, stamps)
-        wanted = [file for file in resting if kept_path(file.path) not in known]
-        counts = ScanCounts(files=len(files), unchanged=len(known))
+        wanted = self._at_rest(files)
+        known: list[FoundFile] = []
         twins: set[FoundFile] = set()  # files with a duplicate in them are not remembered
         copies: list[FoundFile] = []
-        if scanning:
-            self._pass_by(file for file in resting if kept_path(file.path) in known)
-            copies = [f for f in wanted if self._twins.noted(f, stamp_of(f.size, f.mtime_ns))]
-            wanted = [file for file in wanted if file not in set(copies)]
+        if scanning and wanted:
+            if self._knows_some:
+                stamps = {kept_path(f.path): stamp_of(f.size, f.mtime_ns) for f in wanted}
+                paths = await self._store.unchanged(self._name, stamps)
+                known, wanted = _parted(wanted, lambda file: kept_path(file.path) in paths)
+                self._pass_by(known)
+            copies, wanted = _parted(wanted, self._twins.noted)
             if wanted and self._totals is None:
                 await self._measure()
+        counts = ScanCounts(files=len(files), unchanged=len(known))
         counts = sum_counts((counts, await self._read(wanted, twins, scanning=scanning)))
         self._pass_by(copies)
         self._copies += copies
@@ -246,25 +248,30 @@ class Gatherer:
     ) -> ScanCounts:
         counts = ScanCounts()
         batches = read_batches(self._source, files, stopped=lambda: self.stopped)
-        while files and (batch := await asyncio.to_thread(next, batches, None)) is not None:
+        while files and (batch := await asyncio.to_thread(self._next, batches)) is not None:
             counts = sum_counts((counts, await self._keep(batch, twins)))
             if scanning:
                 self._pass_by((*batch.finished, *batch.skipped))
                 self._tell()
         return counts
 
-    def _is_at_rest(self, file: FoundFile) -> bool:
-        before = self._unsettled.pop(file.path, None)
-        waiting = settle(
-            file,
-            before,
-            now=self._clock.now(),
-            settle_seconds=self._settle_seconds,
-        )
-        if waiting is None:
-            return True
-        self._wait_for(waiting)
-        return False
+    def _next(self, batches: Iterator[ReadBatch]) -> ReadBatch | None:
+        """In a thread."""
+        source = self._source
+        with source.staying() if isinstance(source, Staying) else nullcontext():
+            return next(batches, None)
+
+    def _at_rest(self, files: list[FoundFile]) -> list[FoundFile]:
+        """Those of the files that may be read; the others are waited for."""
+        now, resting = self._clock.now(), []
+        for file in files:
+            before = self._unsettled.pop(file.path, None)
+            waiting = settle(file, before, now=now, settle_seconds=self._settle_seconds)
+            if waiting is None:
+                resting.append(file)
+            else:
+                self._wait_for(waiting)
+        return resting
 
     def _wait_for(self, moving: Unsettled) -> None:
         if len(self._unsettled) < MOST_UNSETTLED:
@@ -280,9 +287,10 @@ class Gatherer:
             moved = await self._take_along(batch, results)
             outcomes.update({MOVED: len(moved), DUPLICATE: -len(moved)})
             for place, (file, put) in enumerate(zip(batch.origins, results)):
+                if put.outcome != DUPLICATE or place in moved:
+                    continue
                 # a file of many documents, two of them alike, is not read again for that
-                whole = batch.documents[place].path == kept_path(file.path)
-                if put.outcome == DUPLICATE and place not in moved and whole:
+                if batch.documents[place].path == kept_path(file.path):
                     twins.add(file)
                     if put.document_id is not None and file in batch.finished:
                         self._twins.note(file.path, batch.finished[file], put.document_id)
@@ -348,6 +356,17 @@ class Gatherer:
     def _tell(self) -> None:
         if self._progress is not None and self.scanning is not None:
             self._progress(self.scanning)
+
+
+def _parted(
+    files: list[FoundFile], fits: Callable[[FoundFile], bool]
+) -> tuple[list[FoundFile], list[FoundFile]]:
+    """Those that fit, and the others."""
+    fitting = [file for file in files if fits(file)]
+    if not fitting:
+        return [], files
+    apart = set(fitting)
+    return fitting, [file for file in files if file not in apart]
 
 
 def _take(finds: Iterator[FoundFile | Skipped]) -> list[FoundFile | Skipped]:

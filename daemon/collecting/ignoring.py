@@ -54,13 +54,17 @@ class IgnoreFiles:
         self._root = root
         self._open_file = open_file
         self._known: dict[str, _Folder] = {}
+        self._silent: dict[str, bool] = {}  # folders in and above which no file says anything
 
     def again(self) -> None:
         """Read them anew when they are asked for next."""
         self._known = {}
+        self._silent = {}
 
     def word(self, path: str, *, is_folder: bool) -> Word:
         """About `path`, relative to the source, in a folder that is not left out itself."""
+        if self._is_silent(path.rpartition("/")[0]):
+            return Word.NOTHING
         name = path + "/" if is_folder else path
         undecided = False
         for folder in _folders_above(path):
@@ -79,6 +83,13 @@ class IgnoreFiles:
         if not found:
             return b""
         return hashlib.sha256(repr(found).encode("utf-8", "surrogatepass")).digest()
+
+    def _is_silent(self, folder: str) -> bool:
+        known = self._silent.get(folder)
+        if known is None:
+            here = (folder, *_folders_above(folder))
+            known = self._silent[folder] = all(self._rules(one) is _NONE for one in here)
+        return known
 
     def _rules(self, folder: str) -> _Folder:
         known = self._known.get(folder)

@@ -123,7 +123,10 @@ class LeftOut:
 
     def add_inside(self, file: FoundFile, counts: Mapping[SkipReason, int]) -> None:
         """Of the documents in a file, in place of what was said of them before."""
-        self._inside[file.path] = Counter(counts)
+        if counts:
+            self._inside[file.path] = Counter(counts)
+        else:
+            self._inside.pop(file.path, None)
 
     def drop(self, path: str) -> None:
         """The file is looked at again."""

@@ -124,7 +124,7 @@ class MailSource(FolderSource):
             return SkipReason.UNKNOWN_FORMAT
         if file.size == 0:
             return SkipReason.EMPTY
-        descriptor = open_regular(self.folder, file.path, open_file=self._open_file)
+        descriptor = self._files.open(file.path)
         if isinstance(descriptor, SkipReason):
             return descriptor
         opened = os.fdopen(descriptor, "rb", buffering=0)

@@ -23,6 +23,8 @@ _PLUGIN_SETTINGS = re.compile(r"^%% [\w-]+:settings\n```\n[^`]*```\n%%[ \t]*\n?"
 def read_markdown(text: str) -> tuple[str, dict[str, str]]:
     """The text, and what is known about it."""
     about, text = split_front_matter(text)
+    if ":" not in text:
+        return text, about
     if "::" in text:
         properties: dict[str, list[str]] = {}
         while found := _PAGE_PROPERTY.match(text) or _MACHINE_LINE.match(text):

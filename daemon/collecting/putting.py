@@ -32,6 +32,15 @@ def put_and_tell(vault: Vault, documents: Sequence[RedactedDocument]) -> list[Pu
     return results
 
 
+def drop_and_tell(vault: Vault, source: str, paths: Sequence[str]) -> int:
+    """Documents whose files were deleted, and one event that counts them; how many there were."""
+    with vault.transaction():
+        dropped = vault.letting_go.of_paths(source, paths)
+        if dropped:
+            vault.ledger.append_event("deleted_files", {"source": source, "documents": dropped})
+    return dropped
+
+
 def add_and_tell(vault: Vault, source: SourceSettings) -> None:
     """Raises `SourceExists`."""
     with vault.transaction():

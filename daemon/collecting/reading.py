@@ -7,6 +7,7 @@ devices are seen before they are opened, and once more after. Knows nothing of t
 import errno
 import os
 import stat
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,7 +26,7 @@ _REASONS = {
 _PIECE_BYTES = 1 << 20
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True)  # not frozen: that would take longer than to read a small file
 class FileBytes:
     """The whole content, and the state of the file before and after it was read."""
 
@@ -34,33 +35,83 @@ class FileBytes:
     mtime_ns: int
 
 
+class Below:
+    """The files below a root, opened from any thread.
+
+    Between `stay` and `leave` the folder of the last file is kept open for the next one beside it:
+    were the folder moved meanwhile, they would be read as if that had happened a moment later.
+    """
+
+    def __init__(self, root: Path, *, open_file: Opener = os.open) -> None:
+        self.root = root
+        self.open_file = open_file
+        self._lock = threading.Lock()
+        self._staying = False
+        self._kept: tuple[str, int] | None = None  # a folder and its descriptor
+
+    def stay(self) -> None:
+        with self._lock:
+            self._staying = True
+
+    def leave(self) -> None:
+        with self._lock:
+            self._staying = False
+            self._close()
+
+    def read(self, relative: str, *, most_bytes: int) -> FileBytes | SkipReason:
+        """The content of the file at `relative`, or why there is none."""
+        try:
+            opened = self._opened(relative)
+            if isinstance(opened, SkipReason):
+                return opened
+            descriptor, before = opened
+            try:
+                return _read(descriptor, before, most_bytes)
+            finally:
+                os.close(descriptor)
+        except OSError as error:
+            return reason_of(error)
+
+    def open(self, relative: str) -> int | SkipReason:
+        """A descriptor of the file, for the caller to close, or why there is none."""
+        try:
+            opened = self._opened(relative)
+        except OSError as error:
+            return reason_of(error)
+        return opened if isinstance(opened, SkipReason) else opened[0]
+
+    def _opened(self, relative: str) -> "tuple[int, os.stat_result] | SkipReason":
+        folder, _, name = relative.rpartition("/")
+        with self._lock:
+            try:
+                return _open_in(self._descriptor(folder), name, self.open_file)
+            finally:
+                if not self._staying:
+                    self._close()
+
+    def _descriptor(self, folder: str) -> int:
+        if self._kept is None or self._kept[0] != folder:
+            self._close()
+            names = folder.split("/") if folder else []
+            self._kept = folder, _open_folder(self.root, names, self.open_file)
+        return self._kept[1]
+
+    def _close(self) -> None:
+        kept, self._kept = self._kept, None
+        if kept is not None:
+            os.close(kept[1])
+
+
 def read_file(
     root: Path, relative: str, *, most_bytes: int, open_file: Opener = os.open
 ) -> FileBytes | SkipReason:
     """Read `relative` below `root`, or say why not."""
-    descriptor = open_regular(root, relative, open_file=open_file)
-    if isinstance(descriptor, SkipReason):
-        return descriptor
-    try:
-        return _read(descriptor, most_bytes)
-    except OSError as error:
-        return reason_of(error)
-    finally:
-        os.close(descriptor)
+    return Below(root, open_file=open_file).read(relative, most_bytes=most_bytes)
 
 
 def open_regular(root: Path, relative: str, *, open_file: Opener = os.open) -> int | SkipReason:
     """A descriptor of `relative` below `root`, for the caller to close, or why there is none."""
-    try:
-        folder = _open_folder(root, relative.split("/")[:-1], open_file)
-    except OSError as error:
-        return reason_of(error)
-    try:
-        return _open_in(folder, relative.rpartition("/")[2], open_file)
-    except OSError as error:
-        return reason_of(error)
-    finally:
-        os.close(folder)
+    return Below(root, open_file=open_file).open(relative)
 
 
 def state_of(status: os.stat_result) -> tuple[int, int]:
@@ -92,7 +143,7 @@ def _open_folder(root: Path, names: list[str], open_file: Opener) -> int:
     return folder
 
 
-def _open_in(folder: int, name: str, open_file: Opener) -> int | SkipReason:
+def _open_in(folder: int, name: str, open_file: Opener) -> tuple[int, os.stat_result] | SkipReason:
     seen = os.stat(name, dir_fd=folder, follow_symlinks=False)
     reason = kind_reason(seen.st_mode)
     if reason is not None:
@@ -100,26 +151,31 @@ def _open_in(folder: int, name: str, open_file: Opener) -> int | SkipReason:
     descriptor = open_file(name, _FILE_FLAGS, dir_fd=folder)
     reason = SkipReason.UNREADABLE
     try:
-        reason = kind_reason(os.fstat(descriptor).st_mode)
+        status = os.fstat(descriptor)
+        reason = kind_reason(status.st_mode)
     finally:
         if reason is not None:
             os.close(descriptor)
-    return descriptor if reason is None else reason
+    return (descriptor, status) if reason is None else reason
 
 
-def _read(descriptor: int, most_bytes: int) -> FileBytes | SkipReason:
-    before = os.fstat(descriptor)
-    if before.st_size > most_bytes:
+def _read(descriptor: int, before: os.stat_result, most_bytes: int) -> FileBytes | SkipReason:
+    size = before.st_size
+    if size > most_bytes:
         return SkipReason.TOO_LARGE
-    data = _read_all(descriptor, most_bytes=before.st_size + 1)
+    data = _read_all(descriptor, size)
     after = os.fstat(descriptor)
-    if len(data) != before.st_size or state_of(before) != state_of(after):
+    if len(data) != size or state_of(before) != state_of(after):
         return SkipReason.CHANGING
-    return FileBytes(data=data, size=before.st_size, mtime_ns=before.st_mtime_ns)
+    return FileBytes(data, size, before.st_mtime_ns)
 
 
-def _read_all(descriptor: int, *, most_bytes: int) -> bytes:
-    pieces, left = [], most_bytes
+def _read_all(descriptor: int, size: int) -> bytes:
+    """`size` bytes, or fewer, or one more where the file has become longer."""
+    data = os.read(descriptor, min(size + 1, _PIECE_BYTES))
+    if len(data) == size or not data:
+        return data  # a byte that came meanwhile is seen by the size afterwards
+    pieces, left = [data], size + 1 - len(data)
     while left > 0 and (piece := os.read(descriptor, min(left, _PIECE_BYTES))):
         pieces.append(piece)
         left -= len(piece)

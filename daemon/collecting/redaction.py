@@ -29,10 +29,11 @@ def redact(document: CollectedDocument, rules: Sequence[Rule] = RULES) -> Redact
         ValueError: its turns are not in order, overlap or lie outside of its text.
     """
     found = tuple(find_secrets(document.text, rules, document.turns))
-    numbers = _Numbers((document.text, *document.about.values()))
-    text, turns = document.text, document.turns
-    if found:
+    text, turns, about = document.text, document.turns, document.about
+    if found or about:
+        numbers = _Numbers((text, *about.values()))
         words = [numbers.placeholder(text, one) for one in found]
+        about = _about(about, rules, numbers)
         grown = ((f.end, len(word) - f.end + f.start) for f, word in zip(found, words))
         text, turns = _replaced(text, found, words), moved(turns, grown)
     return RedactedDocument(
@@ -44,7 +45,7 @@ def redact(document: CollectedDocument, rules: Sequence[Rule] = RULES) -> Redact
         rules_version=RULES_VERSION,
         turns=turns,
         own=document.own,
-        about=_about(document.about, rules, numbers) if document.about else {},
+        about=about,
     )
 
 

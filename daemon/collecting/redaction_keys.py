@@ -40,13 +40,13 @@ def find_private_keys(reading: Reading) -> Iterator[Find]:
     text = reading.text
     for start, end in _blocks(text):
         yield Find(start, end, "private key", "pem")
-    if "PuTTY-User-Key-File" in text:
+    if ":" in text and "PuTTY-User-Key-File" in text:
         for start, end in _putty_files(text):
             yield Find(start, end, "private key", "putty")
-    if "kty" in text:
+    if ":" in text and "kty" in text:
         for start, end in _json_web_keys(text):
             yield Find(start, end, "private key", "jwk")
-    for start, end in _between(text, "<RSAKeyValue>", "</RSAKeyValue>"):
+    for start, end in _between(text, "<RSAKeyValue>", "</RSAKeyValue>") if "<" in text else ():
         if "<D>" in text[start:end]:
             yield Find(start, end, "private key", "xml")
 

@@ -39,10 +39,16 @@ def find_checked_numbers(reading: Reading) -> Iterator[Find]:
         yield from _with_letters(reading, start, end)
 
 
-def candidates(reading: Reading) -> Iterator[list[tuple[int, int]]]:
+def candidates(reading: Reading) -> list[list[tuple[int, int]]]:
     """Stretches of groups of digits, as the offsets of their groups."""
-    for found in _CANDIDATE.finditer(reading.shape):
-        groups = [group.span() for group in _GROUP.finditer(reading.shape, *found.span())]
+    if reading.candidates is None:
+        reading.candidates = list(_candidates(reading.shape))
+    return reading.candidates
+
+
+def _candidates(shape: bytes) -> Iterator[list[tuple[int, int]]]:
+    for found in _CANDIDATE.finditer(shape):
+        groups = [group.span() for group in _GROUP.finditer(shape, *found.span())]
         if len(groups) <= _TABLE_GROUPS:
             yield groups
 
@@ -240,11 +246,15 @@ _SHAPES = (
     (b"000000a00000000", "15", re.compile(rb"0{6}a0{8}")),
     (b"0 00 00 0a 000 000 00", "15", re.compile(rb"0 00 00 0a 000 000 00")),
 )
+_COUNTED = [(literal.count(b"0"), literal, spelling, whole) for literal, spelling, whole in _SHAPES]
 
 
 def _with_letters(reading: Reading, first: int, last: int) -> Iterator[Find]:
     text, shape = reading.text, reading.shape
-    for literal, spelling, whole in _SHAPES:
+    digits = shape.count(b"0", first, last)
+    for needed, literal, spelling, whole in _COUNTED:
+        if digits < needed:
+            continue
         for at in places(shape, literal, first, last):
             start = at - 1 if spelling == "a6(1)" and shape[at - 1 : at] == b"a" else at
             found = whole.match(shape, start)

@@ -65,6 +65,8 @@ _COOKIE_PART = re.compile(r"[\w.-]{1,64}=([^;\s\"'`\x7f]{8,2048})")
 
 
 def find_assigned_secrets(reading: Reading) -> Iterator[Find]:
+    if b"=" not in reading.folded and b":" not in reading.folded:
+        return
     signs, free = reading.separators, 0
     at = signs.find(b"=")
     while at != -1:

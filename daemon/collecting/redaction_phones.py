@@ -43,7 +43,7 @@ _BEYOND_LATIN = re.compile(
 
 def find_phone_numbers(reading: Reading) -> Iterator[Find]:
     text = reading.text
-    for at in places(reading.shape, b"+0"):
+    for at in places(reading.shape, b"+0") if b"+" in reading.shape else ():
         found = _INTERNATIONAL.match(text, at)
         if found and reading.shape[at - 1 : at] not in (b"0", b"a"):
             digits = sum(map(str.isdigit, found[0]))

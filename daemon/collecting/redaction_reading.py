@@ -54,7 +54,7 @@ class Find(NamedTuple):
     rule: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Reading:
     """A text in several forms of the same length."""
 
@@ -62,7 +62,8 @@ class Reading:
     folded: bytes = field(repr=False)  # lower case, without accents; `?` beyond Latin-1
     shape: bytes = field(repr=False)  # digits as 0, letters as a
     runs: bytes = field(repr=False)  # x where a token may go on, a space for white space
-    separators: bytes = field(repr=False)  # = for an equals sign or a colon
+    # what two rules look at, once the first has asked: see `redaction_numbers.candidates`
+    candidates: list[list[tuple[int, int]]] | None = field(default=None, repr=False)
 
     @classmethod
     def of(cls, text: str) -> "Reading":
@@ -78,8 +79,12 @@ class Reading:
             folded=signs.translate(_FOLD),
             shape=signs.translate(_SHAPE),
             runs=signs.translate(_RUN),
-            separators=signs.translate(_SEPARATORS),
         )
+
+    @property
+    def separators(self) -> bytes:
+        """= for an equals sign or a colon; made anew each time."""
+        return self.folded.translate(_SEPARATORS)
 
     def before(self, at: int, characters: int) -> bytes:
         """What stands folded before a place, not past what was redacted."""

@@ -38,6 +38,8 @@ _CURL = re.compile(
 
 def find_address_passwords(reading: Reading) -> Iterator[Find]:
     text = reading.text
+    if b":" not in reading.folded:
+        return
     for at in places(reading.folded, b"://"):
         found = _USERINFO.match(text, at)
         if found and found["password"] and not _DUMMY.match(found["password"]):
@@ -48,9 +50,11 @@ def find_address_passwords(reading: Reading) -> Iterator[Find]:
 
 def find_login_files(reading: Reading) -> Iterator[Find]:
     text, folded = reading.text, reading.folded
-    for at in places(folded, b"machine "):
+    for at in places(folded, b"machine ") if "password" in text else ():
         if found := _NETRC.match(text, at):
             yield Find(*found.span("value"), "password", "netrc")
+    if b":" not in folded:  # as all others have
+        return
     for literal, signs in ((b":0000:", reading.shape), (b":*:", folded)):
         for at in places(signs, literal):
             start = folded.rfind(b"\n", max(at - 130, 0), at) + 1

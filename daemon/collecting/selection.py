@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from operator import methodcaller
 
 from daemon.collecting.ignoring import Word
 from daemon.collecting.program_files import is_of_a_program
@@ -45,7 +46,10 @@ _FOLDER = Verdict(wanted=True, rule=Rule.INCLUDED)
 
 _IGNORED = Verdict(wanted=False, rule=Rule.IGNORED)
 _UNDECIDED = Verdict(wanted=False, rule=Rule.UNDECIDED)
-_WORDS = {Word.NOTHING: _FOLDER, Word.IGNORE: _IGNORED, Word.UNDECIDED: _UNDECIDED}
+_WORDS = {Word.IGNORE: _IGNORED, Word.UNDECIDED: _UNDECIDED}
+
+
+_SPECIAL = re.compile(r"[*?\[]")
 
 
 def _nothing(path: str, *, is_folder: bool) -> Word:
@@ -100,30 +104,32 @@ class Selection:
 
     def of_name(self, relative: str) -> Verdict:
         """The verdict on a file in a folder that is wanted."""
-        left_out = self._left_out(relative, is_folder=False)
+        folded = _folded(relative)
+        left_out = self._left_out(relative, folded, is_folder=False)
         if not left_out.wanted:
             return left_out
         for glob in self._include:
-            if glob.fits(relative):
-                return Verdict(wanted=True, rule=Rule.INCLUDED, glob=glob.text)
+            if glob.fits(*folded):
+                return glob.included
         return _NOT_INCLUDED
 
     def of_folder(self, relative: str) -> Verdict:
         """The verdict on a folder in a folder that is wanted."""
-        return self._left_out(relative, is_folder=True)
+        return self._left_out(relative, _folded(relative), is_folder=True)
 
-    def _left_out(self, relative: str, *, is_folder: bool) -> Verdict:
+    def _left_out(self, relative: str, folded: tuple[str, str], *, is_folder: bool) -> Verdict:
         if self._is_hidden(relative, is_folder=is_folder):
             return _HIDDEN
         if self._of_a_program(relative, is_folder=is_folder):
             return _OF_A_PROGRAM
         for glob in self._exclude:
-            if glob.fits(relative):
-                return _excluded(glob)
+            if glob.fits(*folded):
+                return glob.excluded
         for glob in self._absolute:
-            if glob.fits(f"{self._place}/{relative}"):
-                return _excluded(glob)
-        return _WORDS[self._word(relative, is_folder=is_folder)]
+            if glob.fits(*_folded(f"{self._place}/{relative}")):
+                return glob.excluded
+        word = self._word(relative, is_folder=is_folder)
+        return _FOLDER if word is Word.NOTHING else _WORDS[word]
 
     def _is_hidden(self, relative: str, *, is_folder: bool) -> bool:
         return relative.rpartition("/")[2].startswith(".")
@@ -133,22 +139,25 @@ class Selection:
         parts = self._place.split("/")
         for depth in range(1, len(parts) + 1):
             for glob in self._absolute:
-                if glob.fits("/".join(parts[:depth])):
-                    return _excluded(glob)
+                if glob.fits(*_folded("/".join(parts[:depth]))):
+                    return glob.excluded
         return _FOLDER
 
 
-def _excluded(glob: "_Glob") -> Verdict:
-    return Verdict(wanted=False, rule=Rule.EXCLUDED, glob=glob.text)
+def _folded(path: str) -> tuple[str, str]:
+    """The path and the name at its end, in which capitals make no difference."""
+    folded = path.casefold()
+    return folded, folded.rpartition("/")[2]
 
 
 class _Glob:
     """One glob, as one compiled expression per part of the path; None stands for `**`."""
 
-    __slots__ = ("_anchored", "_parts", "text")
+    __slots__ = ("_anchored", "_parts", "excluded", "included")
 
     def __init__(self, text: str) -> None:
-        self.text = text
+        self.included = Verdict(wanted=True, rule=Rule.INCLUDED, glob=text)
+        self.excluded = Verdict(wanted=False, rule=Rule.EXCLUDED, glob=text)
         trimmed = text.casefold().rstrip("/")
         self._anchored = "/" in trimmed
         parts = [part for part in trimmed.split("/") if part]
@@ -156,10 +165,9 @@ class _Glob:
             parts.pop()  # `drafts/**` leaves out the folder `drafts` itself too
         self._parts = [None if part == "**" else _compiled(part) for part in parts]
 
-    def fits(self, relative: str) -> bool:
-        path = relative.casefold()
+    def fits(self, path: str, name: str) -> bool:
+        """Of a path and its name, both folded."""
         if not self._anchored:
-            name = path.rpartition("/")[2]
             return bool(self._parts) and (self._parts[0] is None or bool(self._parts[0](name)))
         return self._fits_parts(path.split("/"))
 
@@ -178,4 +186,6 @@ class _Glob:
 
 def _compiled(part: str) -> Callable[[str], object]:
     """fnmatch's expressions do not backtrack over stars, so hostile globs stay fast."""
+    if part.startswith("*") and not _SPECIAL.search(part, 1):
+        return methodcaller("endswith", part[1:])  # as most are, `*.md`
     return re.compile(fnmatch.translate(part)).match

@@ -6,22 +6,28 @@ may hold surrogates where the file system's names are not UTF-8.
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from daemon.collecting.skipping import Skipped, SkipReason
 from storage.records import CollectedDocument, SourceSettings
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FoundFile:
-    """A file that is wanted, as it was when it was looked at."""
+class FoundFile(NamedTuple):
+    """A file that is wanted, as it was when it was looked at.
 
-    path: str = field(repr=False)
+    A named tuple, as there are hundreds of thousands, and each is looked up many times.
+    """
+
+    path: str
     size: int  # bytes
     mtime_ns: int
     ctime_ns: int  # moves with every change, also where the time of the text was set back
+
+    def __repr__(self) -> str:
+        return f"FoundFile(size={self.size}, mtime_ns={self.mtime_ns}, ctime_ns={self.ctime_ns})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +91,13 @@ class Source(Protocol):
 
 
 @runtime_checkable
+class Staying(Protocol):
+    """A source that reads files faster that lie side by side, while it stays in their folder."""
+
+    def staying(self) -> AbstractContextManager[None]: ...
+
+
+@runtime_checkable
 class Stoppable(Protocol):
     """A source with files that take long; it asks now and then whether to give one up."""
 
@@ -93,4 +106,6 @@ class Stoppable(Protocol):
 
 def kept_path(path: str) -> str:
     """A path as text that every encoder takes: bytes that are not UTF-8 become `\\udcff`."""
+    if path.isascii():
+        return path
     return path.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -1,9 +1,9 @@
 """Where redacted documents go, as the collector sees it. Knows nothing of the vault."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
+from storage.known_files import FileStamp
 from storage.moving import Move
 from storage.records import RedactedDocument
 
@@ -11,14 +11,7 @@ DUPLICATE = "duplicate"
 FORGOTTEN = "forgotten"
 STORED = frozenset({"stored", "new_version"})
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FileStamp:
-    """When one of these differs, the file is read again."""
-
-    mtime_ns: int
-    size: int  # bytes
-    rules_version: int
+__all__ = ["DUPLICATE", "FORGOTTEN", "STORED", "DocumentStore", "FileStamp", "PutResult"]
 
 
 class PutResult(Protocol):
@@ -48,12 +41,19 @@ class DocumentStore(Protocol):
         """Whether more may be kept."""
         ...
 
-    async def remove(self, source: str, paths: Sequence[str]) -> int:
-        """Keep these no longer; they may come again. How many documents there were."""
+    async def remove(self, source: str, paths: Sequence[str], *, deleted: bool = False) -> int:
+        """Keep these no longer; they may come again. How many documents there were.
+
+        `deleted`: because their files were, which the record of events tells.
+        """
         ...
 
     async def sweep(self, source: str, unwanted: Callable[[str], bool]) -> int:
         """`remove` for all paths that are unwanted; `unwanted` is called in a thread."""
+        ...
+
+    async def knows(self, source: str) -> bool:
+        """Whether any file of the source was remembered."""
         ...
 
     async def unchanged(self, source: str, stamps: Mapping[str, FileStamp]) -> set[str]:

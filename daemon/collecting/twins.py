@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from daemon.collecting.batching import stamp_of
 from daemon.collecting.moves import Gone
 from daemon.collecting.source import FoundFile
 from daemon.collecting.store import DocumentStore, FileStamp
@@ -32,12 +33,15 @@ class Twins:
         if len(self._known) < MOST_TWINS:
             self._known[path] = _Twin(stamp, document)
 
-    def noted(self, file: FoundFile, stamp: FileStamp) -> bool:
+    def noted(self, file: FoundFile) -> bool:
         """Whether it was a copy as it is now; of one that changed nothing is known any more."""
         twin = self._known.get(file.path)
-        if twin is not None and twin.stamp != stamp:
-            del self._known[file.path]
-        return file.path in self._known
+        if twin is None:
+            return False
+        if twin.stamp == stamp_of(file.size, file.mtime_ns):
+            return True
+        del self._known[file.path]
+        return False
 
     async def wanted_again(self, files: Iterable[FoundFile]) -> list[FoundFile]:
         """Of files that were noted those whose text nobody else holds now, or at no file."""

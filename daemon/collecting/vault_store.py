@@ -5,12 +5,11 @@ import contextlib
 import functools
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
-from daemon.collecting.putting import put_and_tell
+from daemon.collecting.putting import drop_and_tell, put_and_tell
 from daemon.collecting.store import FileStamp, PutResult
 from daemon.errors import VaultQuotaReached
 from daemon.forgetting_nights import is_unfinished
 from daemon.vault_door import Door
-from storage import known_files
 from storage.errors import RowDamaged, UnknownDocument
 from storage.moving import Move
 from storage.records import DocumentState, RedactedDocument
@@ -56,7 +55,9 @@ class VaultStore:
         most = self._most_bytes
         return most is None or await self._door.call(lambda vault: vault.database_bytes() < most)
 
-    async def remove(self, source: str, paths: Sequence[str]) -> int:
+    async def remove(self, source: str, paths: Sequence[str], *, deleted: bool = False) -> int:
+        if deleted:
+            return await self._door.call(lambda vault: drop_and_tell(vault, source, paths))
         return await self._door.call(lambda vault: vault.letting_go.of_paths(source, paths))
 
     async def sweep(self, source: str, unwanted: Callable[[str], bool]) -> int:
@@ -69,13 +70,14 @@ class VaultStore:
                 removed += await self._door.call(functools.partial(_let_go, ids=gone))
         return removed
 
+    async def knows(self, source: str) -> bool:
+        return await self._door.call(lambda vault: vault.known_files.knows(source))
+
     async def unchanged(self, source: str, stamps: Mapping[str, FileStamp]) -> set[str]:
-        kept = _as_kept(stamps)
-        return await self._door.call(lambda vault: vault.known_files.unchanged(source, kept))
+        return await self._door.call(lambda vault: vault.known_files.unchanged(source, stamps))
 
     async def remember(self, source: str, stamps: Mapping[str, FileStamp]) -> None:
-        kept = _as_kept(stamps)
-        await self._door.call(lambda vault: vault.known_files.remember(source, kept))
+        await self._door.call(lambda vault: vault.known_files.remember(source, stamps))
 
     async def places(self, documents: Collection[int]) -> dict[int, tuple[str, str]]:
         return await self._door.call(functools.partial(_places_of, ids=documents))
@@ -133,12 +135,3 @@ def _let_go(vault: Vault, *, ids: Sequence[int]) -> int:
 
 def _pieces(ids: Sequence[int]) -> Iterator[Sequence[int]]:
     return (ids[at : at + SWEEP_DOCUMENTS] for at in range(0, len(ids), SWEEP_DOCUMENTS))
-
-
-def _as_kept(stamps: Mapping[str, FileStamp]) -> dict[str, known_files.FileStamp]:
-    return {
-        path: known_files.FileStamp(
-            mtime_ns=stamp.mtime_ns, size=stamp.size, rules_version=stamp.rules_version
-        )
-        for path, stamp in stamps.items()
-    }

@@ -54,8 +54,8 @@ def conversations(messages: Iterable[Message]) -> Iterator[list[Message]]:
             held, characters = [], 0
         held.append(message)
         characters += len(message.text)
-        if message.at is not None:  # a clock that was set back ends nothing
-            latest = message.at if latest is None else max(latest, message.at)
+        if message.at is not None and (latest is None or message.at > latest):
+            latest = message.at  # a clock that was set back ends nothing
     if held:
         yield held
 

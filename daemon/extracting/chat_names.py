@@ -22,6 +22,7 @@ _AFTER_FIRST_NAME = re.compile(r"\s*(?:[,:!?]|$)", re.MULTILINE)
 _SHORTEST_FIRST_NAME = 3
 _LONGEST_NAME = 200
 _TELEPHONE_DIGITS = 7
+_FEW_WORDS = 32  # that are looked for one by one
 _BEFORE = 40  # characters looked at before a name, for the beginning of its line
 
 
@@ -71,8 +72,8 @@ class Names:
 
     def replaced(self, text: str, pseudonyms: Pseudonyms) -> str:
         """The text with pseudonyms where somebody other than the user is named."""
-        if not text:
-            return text
+        if not self._may_name(text):
+            return text if text.isascii() else _ISOLATE.sub("", text)
         pieces: list[str] = []
         at = 0
         for start, end, person in self._finds(text):
@@ -80,6 +81,16 @@ class Names:
                 pieces += text[at:start], pseudonyms.of(person)
                 at = end
         return _ISOLATE.sub("", "".join((*pieces, text[at:])))
+
+    def _may_name(self, text: str) -> bool:
+        """Whether anybody is named in it: nearly never, and asked of each message."""
+        if "@" in text:
+            return True
+        folded = text.casefold()
+        words = self._by_word.keys()
+        if len(words) <= _FEW_WORDS and not any(word in folded for word in words):
+            return False
+        return not words.isdisjoint(_WORD.findall(folded))
 
     def _take_in(self, person: str, name: str) -> None:
         self._by_name.setdefault(same_name(name), person)
@@ -118,8 +129,6 @@ class Names:
                 yield *found.span(), self._by_name.get(same_name(name), same_name(name))
 
     def _spelled(self, text: str) -> Iterator[tuple[int, int, str]]:
-        if self._by_word.keys().isdisjoint(_WORD.findall(text.casefold())):
-            return  # nearly always, and ten times as fast
         for word in _WORD.finditer(text):
             for named in self._by_word.get(word[0].casefold(), ()):
                 start, end = word.start(), word.start() + len(named.name)

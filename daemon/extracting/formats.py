@@ -23,5 +23,5 @@ FORMATS: Mapping[str, str] = {
     "latex": "daemon.extracting.latex:extract",
 }
 
-# Containers of many documents, which may be large: their time is per begun 64 MiB of the file.
+# Containers of many documents, which may be large: their time is per begun 32 MiB of the file.
 PATIENT = frozenset({"chats", "chat_speakers"})

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 MIB = 1 << 20
-PATIENT_BYTES = 64 * MIB  # of a large container, per `seconds`
+PATIENT_BYTES = 32 * MIB  # of a large container, per `seconds`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

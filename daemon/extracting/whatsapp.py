@@ -5,7 +5,6 @@ What is neither Gregorian nor Buddhist, or has no lines that begin as messages d
 at: `unknown_format`.
 """
 
-import datetime
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import BinaryIO
@@ -16,16 +15,17 @@ from daemon.extracting.chat_names import Names, same_name
 from daemon.extracting.errors import Unreadable
 from daemon.extracting.extracted import Extracted, Facts
 from daemon.extracting.text_pieces import text_lines
-from daemon.extracting.whatsapp_dates import Date, DateStyle, is_half, style_of, time_of_day
-from daemon.extracting.whatsapp_lines import Header, header_of, speaker_of
+from daemon.extracting.whatsapp_dates import Date, DateStyle, style_of, time_of_day
+from daemon.extracting.whatsapp_lines import Header, header_of, is_padded, speaker_of
 from daemon.extracting.whatsapp_words import words_of
 
 MOST_PEOPLE = 20_000
 MOST_MESSAGE_LINES = 20_000
 LONGEST_LINE = 200_000
 _FIRST_LINES = 20  # in which a chat has begun
-_UNIX_EPOCH = datetime.datetime(1970, 1, 1)
 FORMAT = "whatsapp"
+
+Moment = tuple[float | None, str]  # seconds of the telephone's own clock, and the same as text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,20 +48,22 @@ def survey(file: BinaryIO, me: tuple[str, ...] = ()) -> Survey:
     dates: list[Date] = []
     people: dict[str, None] = {}
     slashes = capitals = padded = False
+    before = ""
     for line in text_lines(file, longest=LONGEST_LINE):
-        found = header_of(line)
-        if found is None:
+        header = header_of(line)
+        if header is None:
             continue
-        header, rest = found
         bracketed = header.bracketed if bracketed is None else bracketed
         if header.bracketed is not bracketed:
             continue
-        if not dates or dates[-1] != header.date:
-            dates.append(header.date)
-            slashes |= "/" in header.date_text
-            padded |= header.is_padded
+        date = line[header.date]
+        if date != before:
+            before = date
+            dates.append(header.date_in(line))
+            slashes |= "/" in date
+            padded |= is_padded(date)
         capitals |= header.after in ("AM", "PM")
-        spoken = speaker_of(rest, known)
+        spoken = speaker_of(line[header.end :], known)
         if spoken is not None and spoken[0] not in people:
             if len(people) == MOST_PEOPLE:
                 raise Unreadable(SkipReason.UNKNOWN_FORMAT)
@@ -111,37 +113,43 @@ def _person(name: str) -> str:
 def _messages(
     file: BinaryIO, seen: Survey, mine: frozenset[str], known: tuple[str, ...]
 ) -> Iterator[Message]:
-    header: Header | None = None
+    moment: Moment | None = None
     lines: list[str] = []
     moments = _Moments(seen.style)
     for line in text_lines(file, longest=LONGEST_LINE):
-        found = header_of(line)
-        if found is not None and found[0].bracketed is seen.bracketed:
-            if header is not None:
-                yield from _message(moments.of(header), lines, seen, mine, known)
-            header, lines = found[0], [found[1]]
-        elif header is not None and len(lines) < MOST_MESSAGE_LINES:
+        header = header_of(line)
+        if header is not None and header.bracketed is seen.bracketed:
+            if moment is not None:
+                message = _message(moment, lines, seen, mine, known)
+                if message is not None:
+                    yield message
+            moment, lines = moments.of(header, line), [line[header.end :]]
+        elif moment is not None and len(lines) < MOST_MESSAGE_LINES:
             lines.append(line)
-    if header is not None:
-        yield from _message(moments.of(header), lines, seen, mine, known)
+    if moment is not None:
+        message = _message(moment, lines, seen, mine, known)
+        if message is not None:
+            yield message
 
 
 def _message(
-    moment: tuple[float | None, str],
+    moment: Moment,
     lines: list[str],
     seen: Survey,
     mine: frozenset[str],
     known: tuple[str, ...],
-) -> Iterator[Message]:
-    spoken = speaker_of("\n".join(lines), known)
+) -> Message | None:
+    """None where nobody says anything."""
+    spoken = speaker_of("\n".join(lines) if len(lines) > 1 else lines[0], known)
     if spoken is None:
-        return
+        return None
     name, text = spoken
     words = words_of(text, marks_own_lines=seen.bracketed)
-    if words:
-        own = name in mine
-        person = ME if own else _person(name)
-        yield Message(person=person, text=words, own=own, at=moment[0], stamp=moment[1])
+    if not words:
+        return None
+    own = name in mine
+    person = ME if own else _person(name)
+    return Message(person=person, text=words, own=own, at=moment[0], stamp=moment[1])
 
 
 class _Moments:
@@ -149,16 +157,13 @@ class _Moments:
 
     def __init__(self, style: DateStyle) -> None:
         self._style = style
-        self._header: Header | None = None
-        self._moment: tuple[float | None, str] = (None, "")
+        self._moment: Moment = (None, "")
 
-    def of(self, header: Header) -> tuple[float | None, str]:
-        """Seconds of the telephone's own clock, and the same as text."""
-        if header is not self._header:
-            self._header = header
-            half = header.after if is_half(header.after) else header.before
-            moment = self._style.moment(header.date, time_of_day(*header.time, half))
-            if moment is not None:
-                seconds = (moment - _UNIX_EPOCH).total_seconds()
-                self._moment = seconds, moment.isoformat(timespec="seconds")
+    def of(self, header: Header, line: str) -> Moment:
+        time = header.time_in(line)
+        if header.half:
+            time = time_of_day(*time, header.half)
+        moment = self._style.moment(header.date_in(line), time)
+        if moment is not None:
+            self._moment = moment
         return self._moment

@@ -17,6 +17,7 @@ _IMPOSSIBLE = 10  # steps back that a date which does not exist weighs
 _TOLERATED = 0.1  # of the dates: the share that may not exist before `23/12/31` counts as 2023
 _ENOUGH_POSSIBLE = 0.5  # of the dates; below it the calendar is one that is not known here
 _BUDDHIST_YEARS = 543
+_UNIX_DAY = datetime.date(1970, 1, 1).toordinal()
 _GOOD_YEARS = range(2009, 2200)  # WhatsApp began in 2009
 _MORNING_WORDS = (
     "am a.m. a.m am. ص صباحا صباحًا पूर्वाह्न म.पू. सकाळी পূর্বাহ্ণ காலை ఉద. vorm. 上午 凌晨 早上 清晨 午前 "
@@ -36,15 +37,18 @@ class DateStyle:
 
     order: str  # of ORDERS
 
-    def moment(self, date: Date, time: tuple[int, int, int]) -> datetime.datetime | None:
-        """None where there is no such day or time."""
-        day = _day(date, self.order)
-        if day is None:
+    def moment(self, date: Date, time: tuple[int, int, int]) -> tuple[float, str] | None:
+        """Seconds of the telephone's own clock, and the same as ISO writes it.
+
+        None where there is no such day or time.
+        """
+        midnight = _midnight(date, self.order)
+        hour, minute, second = time
+        if midnight is None or hour > 23 or minute > 59 or second > 59:
             return None
-        try:
-            return datetime.datetime.combine(day, datetime.time(*time))
-        except ValueError:
-            return None
+        seconds, day = midnight
+        seconds += hour * 3600 + minute * 60 + second
+        return seconds, f"{day}T{hour:02}:{minute:02}:{second:02}"
 
 
 def style_of(
@@ -102,6 +106,12 @@ def _badness(dates: Sequence[Date], order: str) -> int:
             bad += 1
         before = day
     return bad
+
+
+@lru_cache(maxsize=256)
+def _midnight(date: Date, order: str) -> tuple[float, str] | None:
+    day = _day(date, order)
+    return None if day is None else ((day.toordinal() - _UNIX_DAY) * 86400.0, day.isoformat())
 
 
 def _day(date: Date, order: str) -> datetime.date | None:

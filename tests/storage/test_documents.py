@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from storage import documents as documents_module
 from storage import vault_keys
-from storage.document_intake import text_binding
+from storage.document_intake import encoded_item, text_binding
 from storage.document_rows import (
     DamagedRow,
     DocumentRow,
@@ -31,7 +31,14 @@ from storage.records import (
     SpokenTurn,
     StoredDocument,
 )
-from storage.sealing import key_binding, row_binding
+from storage.sealing import (
+    HASH_BYTES,
+    derive_key,
+    framed,
+    key_binding,
+    prepared_mac,
+    row_binding,
+)
 from storage.tombstones import Tombstones
 from storage.vault import Vault
 from tests.storage.making import put, reopen, tampering, written
@@ -346,9 +353,24 @@ def test_a_row_encodes_itself_as_the_manifest_would(
     assert row.encoded == encode_row("documents", row.cells)
 
 
+def test_an_item_is_encoded_as_the_manifest_would() -> None:
+    cells = (7, b"\0" * 16, b"|;:" * 5)
+    assert encoded_item(*cells) == encode_row("items", cells)
+
+
+def test_a_stamp_is_hashed_with_the_length_of_each_part() -> None:
+    key = bytes(range(32))
+    mac = prepared_mac(derive_key(key, "lookup/stamp"))
+    expected = mac(framed(b"i" * 16, b"-5", b"70", b"1"))[:HASH_BYTES]
+    assert Lookup(key).stamp(b"i" * 16, -5, 70, 1) == expected
+
+
 def test_a_file_is_known_until_its_time_size_or_the_rules_change(vault: Vault) -> None:
     stamp = FileStamp(mtime_ns=5, size=7, rules_version=1)
+    assert not vault.known_files.knows("notes")
     vault.known_files.remember("notes", {"/a.md": stamp, "/b.md": stamp})
+    assert vault.known_files.knows("notes")
+    assert not vault.known_files.knows("letters")
     asked = {
         "/a.md": stamp,
         "/b.md": FileStamp(mtime_ns=6, size=7, rules_version=1),

@@ -67,7 +67,7 @@ class MemoryStore:
     async def has_room(self) -> bool:
         return self.broken is None
 
-    async def remove(self, source: str, paths: Sequence[str]) -> int:
+    async def remove(self, source: str, paths: Sequence[str], *, deleted: bool = False) -> int:
         gone = [path for path in paths if self.texts.pop(path, None) is not None]
         for path in gone:
             self.stamps.pop(path, None)
@@ -75,6 +75,9 @@ class MemoryStore:
 
     async def sweep(self, source: str, unwanted: Callable[[str], bool]) -> int:
         return await self.remove(source, [path for path in self.texts if unwanted(path)])
+
+    async def knows(self, source: str) -> bool:
+        return bool(self.stamps)
 
     async def unchanged(self, source: str, stamps: Mapping[str, FileStamp]) -> set[str]:
         return {path for path, stamp in stamps.items() if self.stamps.get(path) == stamp}

@@ -151,6 +151,15 @@ def test_at_the_beginning_it_is_asked_who_the_user_is(tmp_path: Path, extractor:
         assert "Ada" not in str(error.value)
 
 
+def test_who_speaks_is_told_where_none_is_the_user(tmp_path: Path, extractor: Extractor) -> None:
+    write(tmp_path / "chat.txt", FIRST)
+    write(tmp_path / "second.txt", FIRST.replace("Ada", "Oona"))
+    assert source(tmp_path, extractor).speakers() == []
+    names = source(tmp_path, extractor, me=("Tim",)).speakers()
+    assert names[0] == ME  # who is in most of them
+    assert sorted(names[1:]) == ["Ada", "Oona"]
+
+
 def test_nobody_needs_a_name_where_no_names_stand(tmp_path: Path, extractor: Extractor) -> None:
     write(tmp_path / "conversations.json", json.dumps(ANSWERED))
     one = source(tmp_path, extractor, me=())
@@ -187,8 +196,11 @@ async def test_a_source_without_the_user_is_not_added(tmp_path: Path, extractor:
     write(tmp_path / "chat.txt", FIRST)
     async with collecting(tmp_path, extractor) as (collector, _):
         other = write(tmp_path.parent / f"{tmp_path.name}-other/chat.txt", FIRST)
+        nobody = replace(settings(other), name="other", me=())
         with pytest.raises(ChatsNameNobody):
-            await collector.place(replace(settings(other), name="other", me=()))
+            await collector.place(nobody)
+        assert sorted(await collector.speakers(nobody)) == ["Ada", ME]
+        assert await collector.speakers(replace(nobody, me=(ME,))) == []
 
 
 async def test_a_grown_export_gives_what_is_new_alone(tmp_path: Path, extractor: Extractor) -> None:

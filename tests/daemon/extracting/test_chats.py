@@ -138,10 +138,10 @@ def test_speakers_are_counted_where_a_name_is_needed() -> None:
     def counted(export: Any, *, me: str) -> list[dict[str, str]]:
         data = (export if isinstance(export, str) else json.dumps(export)).encode()
         found = chat_speakers.extract(io.BytesIO(data), facts(len(data), me=(me,)))
-        return [dict(one.about) for one in found]
+        return [{**one.about, "names": one.text} for one in found]
 
-    assert counted(WHATSAPP, me=ME) == [{"speakers": "2", "named": "1"}]
-    assert counted(TELEGRAM, me="Tim") == [{"speakers": "2", "named": "0"}]
+    assert counted(WHATSAPP, me=ME) == [{"speakers": "2", "named": "1", "names": f"Ada\n{ME}"}]
+    assert counted(TELEGRAM, me="Tim") == [{"speakers": "2", "named": "0", "names": f"Ada\n{ME}"}]
     assert counted(CHATGPT, me="Tim") == []
 
 
