@@ -1,6 +1,7 @@
 """The process that reads the vault's texts once before a night: `python -m daemon.curating FD`.
 
-Texts come over the link, facts go back, and then it ends; nothing is kept. Its libraries are loaded
+Texts come over the link, or notes of texts that an earlier one read; notes and facts go back, and
+then it ends; nothing is kept. Its libraries are loaded
 and have worked once before it gives away, for good, what it does not need: files, network, other
 processes. Only then does it read the first text.
 """
@@ -12,13 +13,20 @@ import sys
 from contextlib import suppress
 
 from daemon.confinement import die_with_parent, install_filter, protect_memory
-from daemon.curation_wire import packed_facts, unpacked_texts
+from daemon.curation_wire import (
+    TextNote,
+    packed_facts,
+    packed_notes,
+    unpacked_notes,
+    unpacked_texts,
+)
 from daemon.extracting.landlock import may_only_read
 from daemon.extracting.syscalls import allowing
 from ipc.errors import LinkError
 from ipc.link import BlockingLink, Message
 from trainer.curation_facts import GivenText
 from trainer.fact_finding import FactFinding
+from trainer.text_notes import packed, unpacked
 
 ADDRESS_BYTES = 3 << 30  # 50,000 letters of 350 words take 0.8 GB
 WARMING = "A few words in English, by which every part of the work is done once. " * 4
@@ -27,7 +35,8 @@ WARMING = "A few words in English, by which every part of the work is done once.
 def warm_up() -> None:
     """Load what is loaded late: nothing can be read any more afterwards."""
     finding = FactFinding()
-    finding.add(GivenText(document_id=1, settled=False, modified_at=0.0, text=WARMING))
+    alone = finding.add(GivenText(document_id=1, settled=False, modified_at=0.0, text=WARMING))
+    finding.add_noted(1, unpacked(packed(alone)), settled=False)
     packed_facts(finding.facts())
 
 
@@ -51,12 +60,24 @@ def work(link: BlockingLink) -> None:
     finding = FactFinding()
     while True:
         message = link.receive()
-        if message.header.get("op") == "facts":
+        op = message.header.get("op")
+        if op == "facts":
             link.send(Message(header={"event": "facts"}, body=packed_facts(finding.facts())))
             return
-        for text in unpacked_texts(message.body):
-            finding.add(text)
-        link.send(Message(header={"event": "taken"}))
+        notes: list[TextNote] = []
+        if op == "notes":
+            for note in unpacked_notes(message.body):
+                finding.add_noted(note.document_id, unpacked(note.data), settled=note.flag)
+        else:
+            notes = [_taken(finding, text) for text in unpacked_texts(message.body)]
+        link.send(Message(header={"event": "taken"}, body=packed_notes(notes)))
+
+
+def _taken(finding: FactFinding, text: GivenText) -> TextNote:
+    alone = finding.add(text)
+    return TextNote(
+        document_id=text.document_id, flag=alone.signature is not None, data=packed(alone)
+    )
 
 
 def main() -> int:

@@ -6,7 +6,13 @@ import os
 from collections.abc import AsyncGenerator, Collection
 from pathlib import Path
 
-from daemon.curation_wire import ANSWER_BYTES, ChildLiedError, unpacked_facts
+from daemon.curation_wire import (
+    ANSWER_BYTES,
+    ChildLiedError,
+    TextNote,
+    unpacked_facts,
+    unpacked_notes,
+)
 from daemon.extracting.child_handle import child_environment
 from daemon.linked_child import start_linked
 from ipc.errors import LinkError
@@ -27,13 +33,24 @@ class CuratingProcess:
     def __init__(self, link: AsyncLink) -> None:
         self._link = link
 
-    async def give(self, texts: Body) -> None:
-        """Returns when the child has looked at them.
+    async def give(self, texts: Body, ids: Collection[int]) -> list[TextNote]:
+        """What the child noted of these texts, of which these are the numbers.
 
         Raises:
             ChildFailedError: it did not.
         """
-        await self._ask("texts", texts, "taken")
+        answer = await self._ask("texts", texts, "taken")
+        try:
+            notes = list(unpacked_notes(answer))
+        except ChildLiedError:
+            raise ChildFailedError from None
+        if sorted(note.document_id for note in notes) != sorted(ids):
+            raise ChildFailedError
+        return notes
+
+    async def remind(self, notes: Body) -> None:
+        """Give it what earlier ones noted. Raises `ChildFailedError`."""
+        await self._ask("notes", notes, "taken")
 
     async def facts(self, asked: Collection[int]) -> dict[int, TextFacts]:
         """Raises `ChildFailedError`. Nothing can be asked afterwards."""

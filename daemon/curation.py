@@ -1,7 +1,7 @@
 """What is known of the vault's texts before a night: asked of a child that reads them once.
 
-The facts stay in memory as long as no document came, went or was learned; of the texts nothing
-does. Decides nothing.
+The facts stay in memory as long as no document came, went or was learned, and what the child noted
+of each text as long as that text is there; of the texts themselves nothing does. Decides nothing.
 """
 
 import asyncio
@@ -11,7 +11,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from daemon.curating_process import ChildFailedError, CuratingProcess, curating_child
-from daemon.curation_wire import SETTLED, packed_texts
+from daemon.curation_notes import CurationNotes, Present
+from daemon.curation_wire import SETTLED, TextNote, packed_notes, packed_texts
 from daemon.errors import CurationFailed
 from daemon.vault_door import Door
 from storage.errors import StorageError
@@ -38,15 +39,18 @@ class Lot:
 class Curation:
     """Facts of the vault's documents, kept between two calls while none came or went."""
 
-    def __init__(self) -> None:
+    def __init__(self, notes: CurationNotes | None = None) -> None:
         self._turn = asyncio.Lock()
-        self._seen: Mapping[int, bool] = {}
+        self._seen: Mapping[int, Present] = {}
         self._facts: dict[int, TextFacts] = {}
+        self._notes = notes if notes is not None else CurationNotes()
+        self._forgotten: set[int] | None = set()  # since a child was asked; None: everything
 
     async def facts_of(self, door: Door) -> dict[int, TextFacts]:
         """Facts by document id of every current version; damaged ones are left out.
 
-        None at all while no document is new: then there is nothing to choose from.
+        None at all while no document is new: then there is nothing to choose from. Only documents
+        of which nothing is noted are read.
 
         May be cancelled, which ends the child. Two callers at once wait for one child.
 
@@ -55,56 +59,90 @@ class Curation:
             VaultIsLocked: see `Door.call`.
         """
         async with self._turn:
+            self._forgotten = set()
             present = await door.call(_present)
-            if present != self._seen:
-                self._seen, self._facts = {}, {}
-                if not all(present.values()):
-                    self._facts = await _asked(door, list(present))
-                self._seen = present
-            return dict(self._facts)
+            if present == self._seen:
+                return dict(self._facts)
+            self._seen, facts = {}, {}
+            self._facts = {}
+            self._notes.keep_only(present)
+            if not all(one.settled for one in present.values()):
+                facts = await self._asked(door, present)
+            if self._forgotten == set():  # else it is for who asked, and nobody after
+                self._seen, self._facts = present, facts
+            return dict(facts)
 
+    def forget(self, ids: Collection[int]) -> None:
+        """Nothing is known of these documents any more, whatever a child still says of them."""
+        if self._forgotten is not None:
+            self._forgotten.update(ids)
+        self._seen, self._facts = {}, {}
+        self._notes.drop(ids)
 
-async def _asked(door: Door, ids: Sequence[int]) -> dict[int, TextFacts]:
-    """Ask a child; when it dies another one begins anew, and gets the texts of that lot one by one.
+    def clear(self) -> None:
+        """Nothing is known any more; for when the vault is locked."""
+        self._forgotten = None
+        self._seen, self._facts = {}, {}
+        self._notes.clear()
 
-    A text over which a child dies alone is left out.
-    """
-    suspects: set[int] = set()
-    left_out: set[int] = set()
-    for _ in range(TRIES):
-        lot: set[int] = set()  # that the child works on
-        wanted = [number for number in ids if number not in left_out]
-        try:
-            async with curating_child() as child:
-                facts = await _ask_child(child, door, wanted, suspects, lot)
-            return facts | _unjudged(left_out)
-        except ChildFailedError:
-            log.error("the curating process failed over %d documents", len(lot))
-            if not lot:
-                break
-            left_out |= lot if len(lot) == 1 else set()
-            suspects |= lot
-    raise CurationFailed
+    def _keep(self, notes: Collection[TextNote], present: Mapping[int, Present]) -> None:
+        gone = self._forgotten
+        if gone is not None:
+            self._notes.keep((one for one in notes if one.document_id not in gone), present)
 
+    async def _asked(self, door: Door, present: Mapping[int, Present]) -> dict[int, TextFacts]:
+        """Ask a child; when it dies another begins anew, and gets that lot's texts one by one.
 
-async def _ask_child(
-    child: CuratingProcess,
-    door: Door,
-    wanted: Sequence[int],
-    suspects: Collection[int],
-    lot: set[int],
-) -> dict[int, TextFacts]:
-    asked: list[int] = []
-    at = 0
-    while at < len(wanted):
-        some = _next_lot(wanted[at : at + LOT_DOCUMENTS], suspects)
-        given = await door.call(functools.partial(_read, ids=some))
-        at += given.read
-        lot.update(given.ids)
-        await child.give(given.packed)
-        lot.clear()
-        asked += given.ids
-    return await child.facts(asked)
+        A text over which a child dies alone is left out. One that dies over nothing in particular
+        may have been told nonsense by one before it, so what was noted is dropped once.
+        """
+        suspects: set[int] = set()
+        left_out: set[int] = set()
+        for _ in range(TRIES):
+            lot: set[int] = set()  # that the child works on
+            noted = self._notes.known()
+            wanted = [one for one in present if one not in left_out and one not in noted]
+            try:
+                async with curating_child() as child:
+                    facts = await self._ask_child(child, door, present, wanted, suspects, lot)
+                return facts | _unjudged(left_out)
+            except ChildFailedError:
+                log.error("the curating process failed over %d documents", len(lot))
+                if lot:
+                    left_out |= lot if len(lot) == 1 else set()
+                    suspects |= lot
+                elif noted:
+                    self._notes.clear()
+                else:
+                    break
+        raise CurationFailed
+
+    async def _ask_child(
+        self,
+        child: CuratingProcess,
+        door: Door,
+        present: Mapping[int, Present],
+        wanted: Sequence[int],
+        suspects: Collection[int],
+        lot: set[int],
+    ) -> dict[int, TextFacts]:
+        asked: list[int] = []
+        for some in self._notes.lots():
+            notes = self._notes.told(some, present)  # some may be forgotten meanwhile
+            await child.remind(packed_notes(notes))
+            asked += [note.document_id for note in notes]
+        at = 0
+        while at < len(wanted):
+            given = await door.call(
+                functools.partial(_read, ids=_next_lot(wanted[at : at + LOT_DOCUMENTS], suspects))
+            )
+            at += given.read
+            lot.update(given.ids)
+            notes = await child.give(given.packed, given.ids)
+            lot.clear()
+            asked += given.ids
+            self._keep(notes, present)
+        return await child.facts(asked)
 
 
 def _next_lot(ids: Sequence[int], suspects: Collection[int]) -> Sequence[int]:
@@ -127,10 +165,10 @@ def _unjudged(ids: Collection[int]) -> dict[int, TextFacts]:
     }
 
 
-def _present(vault: Vault) -> dict[int, bool]:
-    """All current versions, and whether each was learned or judges."""
+def _present(vault: Vault) -> dict[int, Present]:
+    """All current versions."""
     return {
-        head.document_id: head.state in SETTLED
+        head.document_id: Present(settled=head.state in SETTLED, key_id=head.key_id)
         for head in vault.documents.heads()
         if head.state is not DocumentState.SUPERSEDED
     }

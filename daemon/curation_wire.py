@@ -1,16 +1,21 @@
 """What the service and its curating child say to each other, as bytes. Pure.
 
-    service   {"op": "texts"}, body: JSON list of texts         child   {"event": "taken"}
+    service   {"op": "texts"}, body: JSON list of texts         child   {"event": "taken"}, body:
+                                                                        a note of each text
+    service   {"op": "notes"}, body: notes of earlier children  child   {"event": "taken"}
     service   {"op": "facts"}                                   child   {"event": "facts"}, body:
                                                                         JSON list of rows
 
-The child is not trusted: what it says is checked before it counts.
+A note in a body is its number, a flag, its length and its bytes, which only a child can read. The
+child is not trusted: what it says is checked before it counts.
 """
 
 import json
 import math
 import re
-from collections.abc import Collection, Iterable
+import struct
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 from ipc.frames import Body
@@ -21,12 +26,22 @@ MOST_CHARACTERS = 2_000_000  # of a document that are looked at: 1 GiB in the ch
 ANSWER_BYTES = 64 << 20  # about 100 bytes for each document
 SETTLED = frozenset({DocumentState.LEARNED, DocumentState.HELD_OUT, DocumentState.STABLE})
 
+_NOTE = struct.Struct("<QBI")
 _TAG = re.compile(r"[a-z]{2,3}(?:-[A-Za-z0-9]{2,8}){0,3}")
 _REASON = re.compile(r"[a-z_]{1,40}")
 
 
 class ChildLiedError(Exception):
     """The child said something that cannot be."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextNote:
+    """What a child found in one text alone, for other children; see `trainer/text_notes.py`."""
+
+    document_id: int
+    flag: bool  # from the child: it can be compared with others; to the child: it is settled
+    data: bytes = field(repr=False)
 
 
 def packed_texts(documents: Iterable[StoredDocument]) -> bytes:
@@ -50,6 +65,28 @@ def unpacked_texts(body: Body) -> list[GivenText]:
         )
         for entry in json.loads(bytes(body))
     ]
+
+
+def packed_notes(notes: Iterable[TextNote]) -> bytes:
+    return b"".join(
+        part
+        for note in notes
+        for part in (_NOTE.pack(note.document_id, note.flag, len(note.data)), note.data)
+    )
+
+
+def unpacked_notes(body: Body) -> Iterator[TextNote]:
+    """Raises `ChildLiedError`."""
+    view, at = memoryview(body), 0
+    while at < len(view):
+        if len(view) - at < _NOTE.size:
+            raise ChildLiedError
+        number, flag, size = _NOTE.unpack_from(view, at)
+        at += _NOTE.size
+        if len(view) - at < size:
+            raise ChildLiedError
+        yield TextNote(document_id=number, flag=bool(flag), data=bytes(view[at : at + size]))
+        at += size
 
 
 def packed_facts(facts: Iterable[TextFacts]) -> bytes:

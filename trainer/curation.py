@@ -3,8 +3,8 @@
 Running text is learned as continuation: every token is a target, but of a text that has grown only
 what is new, with a little of what stands before it as context. In conversations only the own turns
 are targets; what others said is context. Long texts are cut before paragraphs (`cutting.py`),
-conversations between turns (`conversations.py`). Knows nothing of rows, models or why a document is
-in the night.
+conversations between turns (`conversations.py`). Lines that many of the texts have are cut before
+(`shared_lines.py`). Knows nothing of rows, models or why a document is in the night.
 """
 
 from collections.abc import Iterable, Iterator
@@ -15,6 +15,7 @@ import numpy as np
 from trainer.conversations import ChatEncoder, conversation_tokens, messages_of
 from trainer.cutting import Borders, borders, borders_in, cuts
 from trainer.examples import READING_KEY, Mask, Role, SourceText, TokenIds, TrainingExample
+from trainer.shared_lines import without_shared_lines
 from trainer.stretches import stretches
 
 CONTEXT_CHARACTERS = 400  # of known text before what is new, at most
@@ -47,9 +48,12 @@ def curate(
 ) -> list[TrainingExample]:
     """Make examples of each text, of at most `most_tokens`; what leaves no target is dropped.
 
+    All texts of a night together: lines that many of them have are cut.
+
     A turn that is longer than that makes a longer example, which packing has to cut.
     """
-    examples = (one for text in texts for one in _examples(text, encoder, most_tokens))
+    cut = without_shared_lines(list(texts))
+    examples = (one for text in cut for one in _examples(text, encoder, most_tokens))
     return [example for example in examples if example.targets > 0]
 
 

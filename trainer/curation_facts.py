@@ -11,6 +11,7 @@ from storage.records import SpokenTurn
 UNDETERMINED = "und"  # the language of a text too short to tell; see BCP 47
 NEAR_DUPLICATE = "near_duplicate"  # the reason of a document that has a twin
 BOILERPLATE = "boilerplate"  # the reason of a document whose lines stand in many others
+SHARED_LINES = "shared_lines"  # the reason of lines that are cut, in documents that stay
 NOT_JUDGED = "not_judged"  # the reason of a document that could not be looked at
 
 

@@ -4,53 +4,40 @@ Of a text only hashes are kept, so memory grows with the number of documents and
 length. Knows nothing of rows and nights.
 """
 
-from dataclasses import dataclass
+from dataclasses import replace
 from itertools import chain
 
 from trainer.curation_facts import BOILERPLATE, NEAR_DUPLICATE, GivenText, TextFacts
 from trainer.judged_text import judged
 from trainer.language import language
-from trainer.near_duplicates import Signature, signature, twins
+from trainer.near_duplicates import signature, twins
 from trainer.overlap import (
-    Outline,
     boilerplate,
     families,
     outline,
     related,
-    shared_share,
+    shared_shares,
     words_by_line,
 )
 from trainer.quality import quality, reason_against, without_shared
-
-MOSTLY_SHARED = 0.8  # of a text that stands in many others, from which on it teaches nothing
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Alone:
-    """What is known of one text without the others."""
-
-    settled: bool
-    modified_at: float
-    language: str
-    quality: float
-    reason: str | None
-    signature: Signature | None = None  # None: it is left out, so nothing is compared with it
-    outline: Outline | None = None
+from trainer.shared_lines import MOSTLY_SHARED
+from trainer.text_notes import Alone
 
 
 class FactFinding:
-    """Take every text with `add`, then ask for `facts` once."""
+    """Take every text with `add`, or its note with `add_noted`, then ask for `facts`."""
 
     def __init__(self) -> None:
-        self._alone: dict[int, _Alone] = {}
+        self._alone: dict[int, Alone] = {}
+        self._settled: set[int] = set()
 
-    def add(self, given: GivenText) -> None:
+    def add(self, given: GivenText) -> Alone:
+        """What is known of it now; worth keeping for `add_noted` (see `text_notes.py`)."""
         seen = judged(given.text, own=given.own, turns=given.turns, about=given.about)
         reason = reason_against(seen)
         compared = given.settled or reason is None
         lines = words_by_line(_told(given)) if compared else []
-        self._alone[given.document_id] = _Alone(
-            settled=given.settled,
+        alone = Alone(
             modified_at=given.modified_at,
             language=language(seen.own_text or seen.text),
             quality=quality(seen),
@@ -58,9 +45,21 @@ class FactFinding:
             signature=signature(list(chain.from_iterable(lines))) if compared else None,
             outline=outline(lines) if compared else None,
         )
+        self.add_noted(given.document_id, alone, settled=given.settled)
+        return alone
+
+    def add_noted(self, document_id: int, alone: Alone, *, settled: bool) -> None:
+        """A text that was read before. One that is settled must have been compared then."""
+        compared = settled or alone.reason is None
+        if not compared:
+            alone = replace(alone, signature=None, outline=None)
+        self._alone[document_id] = alone
+        if settled:
+            self._settled.add(document_id)
 
     def facts(self) -> list[TextFacts]:
-        """The facts of all texts, in the order in which they came."""
+        """The facts of all texts, by their number."""
+        self._alone = dict(sorted(self._alone.items()))  # so that only what is known counts
         twin_of = self._twins()
         outlines = {
             number: alone.outline
@@ -68,7 +67,7 @@ class FactFinding:
             if alone.outline is not None and number not in twin_of
         }
         common = boilerplate(outlines.values())
-        shares = {number: shared_share(each, common) for number, each in outlines.items()}
+        shares = dict(zip(outlines, shared_shares(outlines.values(), common)))
         family = families(self._alone, [*related(outlines, common), *twin_of.items()])
         return [
             TextFacts(
@@ -85,13 +84,13 @@ class FactFinding:
     def _twins(self) -> dict[int, int]:
         """What was learned stays, then the newest; two that were learned are no twins."""
         compared = [
-            (number, alone.signature, alone)
+            (number, alone.signature, (number in self._settled, alone.modified_at, number))
             for number, alone in self._alone.items()
             if alone.signature is not None
         ]
-        compared.sort(key=lambda one: (one[2].settled, one[2].modified_at, one[0]), reverse=True)
+        compared.sort(key=lambda one: one[2], reverse=True)
         found = twins((number, own) for number, own, _ in compared)
-        return {number: twin for number, twin in found.items() if not self._alone[number].settled}
+        return {number: twin for number, twin in found.items() if number not in self._settled}
 
 
 def _told(given: GivenText) -> str:
@@ -100,7 +99,7 @@ def _told(given: GivenText) -> str:
     return "\n".join(own) if own else given.text
 
 
-def _reason(alone: _Alone, is_twin: bool, shared: float) -> str | None:
+def _reason(alone: Alone, is_twin: bool, shared: float) -> str | None:
     if alone.reason is not None:
         return alone.reason
     if is_twin:

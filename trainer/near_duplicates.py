@@ -26,6 +26,11 @@ class Signature:
     minhash: RMinHash = field(repr=False)
     runs: int  # different runs of words
 
+    def state(self) -> bytes:
+        """For `signature_of`."""
+        state: bytes = self.minhash.__getstate__()
+        return state
+
 
 def signature(words: list[str]) -> Signature:
     """The signature of a text's folded words."""
@@ -33,6 +38,15 @@ def signature(words: list[str]) -> Signature:
     minhash = RMinHash(PERMUTATIONS, SEED)
     minhash.update(list(runs))  # `from_token_sets` is for many, and starts threads
     return Signature(minhash=minhash, runs=len(runs))
+
+
+def signature_of(state: bytes, runs: int) -> Signature:
+    """The signature that had this state. Raises ValueError."""
+    minhash = RMinHash(PERMUTATIONS, SEED)
+    minhash.__setstate__(state)
+    if len(minhash.digest()) != PERMUTATIONS:
+        raise ValueError(PERMUTATIONS)
+    return Signature(minhash=minhash, runs=runs)
 
 
 def is_copy(text: Signature, of: Signature) -> bool:

@@ -14,9 +14,10 @@ import numpy as np
 import numpy.typing as npt
 from rensa import RMinHash
 
+from trainer.shared_lines import LINE_WORDS
 from trainer.shingles import shingles, words
 
-Hashes = npt.NDArray[np.uint64]
+Hashes = npt.NDArray[np.uint32]  # half of what the hash gives: three shared runs are no accident
 Rows = npt.NDArray[np.int64]
 
 MOST_WORDS = 2_000_000
@@ -27,7 +28,6 @@ SHARED_RUNS = 3  # that two have to share, and this share of the one with fewer:
 OF_SMALLER = 0.25
 COMMON = 16  # a run in more documents is a phrase
 
-LINE_WORDS = 4  # a shorter line is a greeting
 LINES = 1000  # of a document that are looked at
 MANY_LEAST, MANY_SHARE, MANY_MOST = 6, 0.01, 20  # documents that make a line boilerplate
 
@@ -56,7 +56,7 @@ def outline(lines: Sequence[Sequence[str]]) -> Outline:
     starts = np.cumsum([0, *(len(line) for line in kept)])[:-1]
     runs = _hashed(shingles(list(chain.from_iterable(kept)), RUN_WORDS))
     share = min(MOST_SHARE, max(LEAST_SHARE, RUNS / max(1, len(runs))))
-    at = np.flatnonzero(runs < np.uint64(int(share * 2**64)))
+    at = np.flatnonzero(runs < _limit(share))
     sample, first = np.unique(runs[at], return_index=True)
     at = at[first]
     counted = np.asarray([len(line) >= LINE_WORDS for line in kept], dtype=np.bool_)
@@ -90,7 +90,7 @@ def words_by_line(text: str) -> list[list[str]]:
 def boilerplate(outlines: Collection[Outline]) -> Hashes:
     """The lines that stand in many documents, sorted."""
     if not outlines:
-        return np.empty(0, dtype=np.uint64)
+        return np.empty(0, dtype=np.uint32)
     many = min(MANY_MOST, max(MANY_LEAST, round(MANY_SHARE * len(outlines))))
     lines, documents = np.unique(
         np.concatenate([outline.lines for outline in outlines]), return_counts=True
@@ -98,26 +98,50 @@ def boilerplate(outlines: Collection[Outline]) -> Hashes:
     return lines[documents >= many]
 
 
-def shared_share(own: Outline, common: Hashes) -> float:
-    """Share of a text that is boilerplate, repeated lines counted once."""
-    shared = np.isin(own.lines, common)
-    return float(own.line_characters[shared].sum()) / max(1, own.characters)
+def shared_shares(outlines: Collection[Outline], common: Hashes) -> list[float]:
+    """Share of each text that is boilerplate, repeated lines counted once."""
+    if not outlines:
+        return []
+    shared = _among(np.concatenate([each.lines for each in outlines]), common)
+    characters = np.concatenate([each.line_characters for each in outlines])
+    owners = np.repeat(np.arange(len(outlines)), [len(each.lines) for each in outlines])
+    sums = np.bincount(owners[shared], weights=characters[shared], minlength=len(outlines))
+    return [float(told) / max(1, each.characters) for told, each in zip(sums.tolist(), outlines)]
 
 
 def related(outlines: Mapping[int, Outline], common: Hashes) -> list[tuple[int, int]]:
     """Pairs of documents that overlap so much that they belong to one family."""
+    if not outlines:
+        return []
     ids = list(outlines)
-    samples = [
-        each.runs[~np.isin(each.run_lines, common).any(axis=0)] for each in outlines.values()
-    ]
+    samples = _without(list(outlines.values()), common)
     shares = [each.share for each in outlines.values()]
     found = []
     for one, other, shared in _sharing(samples):
-        limit = np.uint64(int(min(shares[one], shares[other]) * 2**64))
+        limit = _limit(min(shares[one], shares[other]))
         smaller = min(int(np.searchsorted(samples[each], limit)) for each in (one, other))
         if shared >= OF_SMALLER * smaller:
             found.append((ids[one], ids[other]))
     return found
+
+
+def _without(outlines: Sequence[Outline], common: Hashes) -> list[Hashes]:
+    """The runs of each that touch no line that stands in many."""
+    begun = _among(np.concatenate([each.run_lines[0] for each in outlines]), common)
+    ended = _among(np.concatenate([each.run_lines[1] for each in outlines]), common)
+    kept = ~(begun | ended)
+    ends = np.cumsum([len(each.runs) for each in outlines])
+    return [
+        each.runs[kept[end - len(each.runs) : end]] for each, end in zip(outlines, ends.tolist())
+    ]
+
+
+def _among(hashes: Hashes, common: Hashes) -> npt.NDArray[np.bool_]:
+    """Which of them are in `common`, which is sorted."""
+    if not len(common):
+        return np.zeros(len(hashes), dtype=np.bool_)
+    places = np.minimum(np.searchsorted(common, hashes), len(common) - 1)
+    return common[places] == hashes
 
 
 def families(documents: Collection[int], pairs: Collection[tuple[int, int]]) -> dict[int, int]:
@@ -138,13 +162,13 @@ def families(documents: Collection[int], pairs: Collection[tuple[int, int]]) -> 
 
 def _sharing(samples: Sequence[Hashes]) -> Iterator[tuple[int, int, int]]:
     """Pairs of places that share enough runs, and how many."""
-    if not samples:
-        return
-    runs = np.concatenate(samples)
-    owners = np.repeat(np.arange(len(samples)), [len(sample) for sample in samples])
-    order = np.argsort(runs, kind="stable")
-    runs, owners = runs[order], owners[order]
-    _, starts, sizes = np.unique(runs, return_index=True, return_counts=True)
+    runs = np.concatenate(samples).astype(np.uint64) << np.uint64(32)
+    runs |= np.repeat(np.arange(len(samples), dtype=np.uint64), [len(each) for each in samples])
+    runs.sort()  # by run, and for each run by place: one sort of both is several times as fast
+    owners = (runs & np.uint64(2**32 - 1)).astype(np.int64)
+    borders = np.flatnonzero(np.diff(runs >> np.uint64(32))) + 1
+    starts = np.concatenate(([0], borders))
+    sizes = np.diff(np.concatenate((starts, [len(runs)])))
     pairs = []
     for size in range(2, COMMON + 1):
         groups = owners[starts[sizes == size][:, None] + np.arange(size)]  # (groups, size)
@@ -156,6 +180,11 @@ def _sharing(samples: Sequence[Hashes]) -> Iterator[tuple[int, int, int]]:
         yield code // len(samples), code % len(samples), count
 
 
+def _limit(share: float) -> np.uint32:
+    """Below it lies this share of all hashes; a quarter at most."""
+    return np.uint32(int(share * 2**32))
+
+
 def _hashed(texts: list[str]) -> Hashes:
     (hashes,) = RMinHash.hash_token_sets([texts])
-    return np.asarray(hashes, dtype=np.uint64)
+    return (np.asarray(hashes, dtype=np.uint64) >> np.uint64(32)).astype(np.uint32)

@@ -8,7 +8,7 @@ with some code, a table or a trace in it is still somebody's page.
 import math
 from collections.abc import Callable
 
-from trainer.curation_facts import BOILERPLATE, NEAR_DUPLICATE, NOT_JUDGED
+from trainer.curation_facts import BOILERPLATE, NEAR_DUPLICATE, NOT_JUDGED, SHARED_LINES
 from trainer.judged_text import JudgedText
 from trainer.quality_encoded import encoded, garbled, minified
 from trainer.quality_machine import generated_mail, lock_file, log, settings, stack_trace
@@ -126,6 +126,7 @@ REASONS: dict[str, str] = {
     "repeated_lines": "mostly the same lines again",
     "too_short": "too short to teach",
     BOILERPLATE: "the same lines stand in many others",
+    SHARED_LINES: "lines that very many texts have are cut from them, such as letterheads",
     NEAR_DUPLICATE: "nearly the same as another",
     NOT_JUDGED: "it could not be looked at",
 }
