@@ -11,8 +11,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from watchdog.events import FileSystemEvent, FileSystemEventHandler
-from watchdog.observers import Observer
+from daemon.socket_waiting import until_there
 
 if TYPE_CHECKING:
     from jeepney import MatchRule, Message
@@ -33,7 +32,7 @@ async def watch_keyrings(changed: Callable[[], None], socket: Path | None) -> No
         return
     told = False
     while True:
-        await _until_there(socket)
+        await until_there(socket)
         try:
             async with _connected(socket) as messages:
                 changed()  # what happened before it was listened to
@@ -112,43 +111,3 @@ async def _connected(socket: Path) -> "AsyncIterator[AsyncIterator[Message]]":
 async def _received(connection: Any) -> "AsyncIterator[Message]":
     while True:
         yield await connection.receive()
-
-
-# --------------------------------------------------------------------------- its socket
-
-
-async def _until_there(socket: Path) -> None:
-    """Returns when the socket exists; wakes for events in its folder alone."""
-    loop = asyncio.get_running_loop()
-    touched = asyncio.Event()
-
-    class Handler(FileSystemEventHandler):
-        def on_any_event(self, event: FileSystemEvent) -> None:
-            loop.call_soon_threadsafe(touched.set)
-
-    def there() -> bool:
-        return socket.exists()
-
-    def nearest() -> Path:
-        return next(one for one in socket.parents if one.is_dir())
-
-    if there():
-        return
-    observer = Observer()
-    try:
-        await asyncio.to_thread(observer.start)
-        watched = None
-        while not there():
-            # The folder of a user who has not logged in yet is not there; one above it is.
-            folder = nearest()
-            if folder != watched:
-                observer.unschedule_all()
-                with contextlib.suppress(OSError):  # it went away; its parent tells when it is back
-                    observer.schedule(Handler(), str(folder), recursive=False)
-                    watched = folder
-                continue  # look again, now that nothing can be missed
-            await touched.wait()
-            touched.clear()
-    finally:
-        observer.stop()
-        await asyncio.to_thread(observer.join)

@@ -47,6 +47,18 @@ NAMES = (
 Tell = Callable[[Reading], None]
 
 
+def unknown(name: str, *, threshold: str = "", advice: str = "") -> Reading:
+    """What nobody could say just now, which counts as a no."""
+    return Reading(
+        name=name,
+        holds=None,
+        value="not known",
+        threshold=threshold,
+        reason=f"{name}_unknown",
+        advice=advice or "It could not be read just now; nightloom goes on asking.",
+    )
+
+
 class Provider(Protocol):
     """Reads one condition or a few."""
 

@@ -1,0 +1,241 @@
+"""Keeps the machine awake while a night works, and hears when it is about to sleep all the same.
+
+`StayAwake` holds logind's `sleep` block, and lets go at once. `Suspends` holds its `sleep` delay,
+so that there is a moment to save before a sleep that nothing blocks: a lid that closes, somebody's
+own wish. Decides nothing about when.
+"""
+
+import asyncio
+import contextlib
+import logging
+import os
+import subprocess
+from collections.abc import Awaitable, Callable, Sequence
+from enum import StrEnum
+from typing import Protocol
+
+from daemon.conditions.bus import Bus, BusGone, BusRefused, Signal
+from daemon.conditions.presence_sessions import LOGIND, LOGIND_PATH, MANAGER, PROPERTIES
+
+log = logging.getLogger("nightloom.conditions")
+
+WHO = "nightloom"
+WORKING = "A night is working"
+SAVING = "A night is saved first"
+CAFFEINATE = ("/usr/bin/caffeinate", "-s")  # holds on mains power alone
+USUAL_DELAY_SECONDS = 5.0  # logind's InhibitDelayMaxSec where it does not say
+RESERVED = 0.2  # of that time, so that it is let go before logind stops waiting
+
+
+class Awake(StrEnum):
+    """What became of the wish to stay awake."""
+
+    NOT_WANTED = "not_wanted"
+    HELD = "held"
+    REFUSED = "refused"  # by logind: the user has no session here, and no right without
+    UNAVAILABLE = "unavailable"  # nobody there who could be asked
+
+
+class Waker(Protocol):
+    """Keeps the machine awake between `hold` and `release`; both may be called again and again."""
+
+    @property
+    def state(self) -> Awake: ...
+
+    async def hold(self) -> Awake: ...
+
+    def release(self) -> None:
+        """At once."""
+        ...
+
+
+class StayAwake:
+    """By logind. Takes the block again by itself when the bus was away while it was wanted."""
+
+    def __init__(self, bus: Bus) -> None:
+        self._bus = bus
+        self._wanted = False
+        self._descriptor: int | None = None
+        self._state = Awake.NOT_WANTED
+        self._taking = asyncio.Lock()
+        self._again: set[asyncio.Task[Awake]] = set()
+        bus.on_change(self._bus_changed)
+
+    @property
+    def state(self) -> Awake:
+        return self._state
+
+    async def hold(self) -> Awake:
+        self._wanted = True
+        async with self._taking:  # one at a time, so that none is taken twice
+            if self._descriptor is None and self._wanted:
+                self._state = await self._take()
+        return self._state
+
+    def release(self) -> None:
+        self._wanted = False
+        self._state = Awake.NOT_WANTED
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+    async def _take(self) -> Awake:
+        try:
+            descriptor = await _inhibit(self._bus, WORKING, "block")
+        except BusGone:
+            return Awake.UNAVAILABLE if self._wanted else Awake.NOT_WANTED
+        except BusRefused as refused:
+            log.info("the machine may sleep in the middle of a night: %s", refused.name)
+            return Awake.REFUSED if self._wanted else Awake.NOT_WANTED
+        if not self._wanted:  # released while it was asked for
+            os.close(descriptor)
+            return Awake.NOT_WANTED
+        self._descriptor = descriptor
+        return Awake.HELD
+
+    def _bus_changed(self, connected: bool) -> None:
+        # What is held stays held: logind keeps it for as long as the descriptor is open.
+        if connected and self._wanted and self._descriptor is None:
+            task = asyncio.ensure_future(self.hold())
+            self._again.add(task)
+            task.add_done_callback(self._again.discard)
+
+
+class Caffeinate:
+    """By macOS's `caffeinate`, which ends with this process at the latest."""
+
+    def __init__(self, command: Sequence[str] = CAFFEINATE) -> None:
+        self._command = command
+        self._process: subprocess.Popen[bytes] | None = None
+        self._state = Awake.NOT_WANTED
+
+    @property
+    def state(self) -> Awake:
+        if self._process is not None and self._process.poll() is not None:
+            return Awake.UNAVAILABLE
+        return self._state
+
+    async def hold(self) -> Awake:
+        if self._process is None or self._process.poll() is not None:
+            self._state = self._start()
+        return self._state
+
+    def _start(self) -> Awake:
+        try:
+            self._process = subprocess.Popen(
+                [*self._command, "-w", str(os.getpid())],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
+        except OSError:
+            return Awake.UNAVAILABLE
+        return Awake.HELD
+
+    def release(self) -> None:
+        self._state = Awake.NOT_WANTED
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+
+class Suspends:
+    """Hears of a sleep before it comes.
+
+    Args:
+        before: saves what there is to save; cut off when logind's patience ends.
+        after: the machine is awake again.
+    """
+
+    def __init__(
+        self,
+        bus: Bus,
+        *,
+        before: Callable[[], Awaitable[None]],
+        after: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._bus = bus
+        self._before = before
+        self._after = after
+        self._told: asyncio.Queue[bool | None] = asyncio.Queue()  # None: the bus is there (again)
+        self._descriptor: int | None = None
+        self._listens = False
+
+    @property
+    def delays(self) -> bool:
+        """Whether a sleep waits for `before`; where it does not, `before` is called all the
+        same."""
+        return self._descriptor is not None
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        if not self._listens:  # once, also if it is run again
+            self._listens = True
+            await self._bus.subscribe(
+                MANAGER, "PrepareForSleep", self._heard, path=LOGIND_PATH, sender=LOGIND
+            )
+            await self._bus.watch_owner(LOGIND, self._logind)
+        try:
+            await self._delay()
+            while True:
+                told = await self._told.get()
+                if told is None:
+                    await self._delay()
+                elif told:
+                    await self._save()
+                    self._let_go()
+                else:
+                    await self._delay()
+                    self._after()
+        finally:
+            self._let_go()
+
+    async def _save(self) -> None:
+        seconds = await self._patience()
+        try:
+            async with asyncio.timeout(seconds):
+                await self._before()
+        except TimeoutError:
+            log.warning("the machine sleeps before all was saved")
+        except Exception as error:  # whatever went wrong, the machine has to get to its sleep
+            log.warning("not saved before the machine sleeps: %s", type(error).__name__)
+
+    async def _patience(self) -> float:
+        allowed = USUAL_DELAY_SECONDS
+        with contextlib.suppress(BusGone, BusRefused):
+            (said,) = await self._bus.call(
+                LOGIND, LOGIND_PATH, PROPERTIES, "Get", "ss", MANAGER, "InhibitDelayMaxUSec",
+                seconds=1.0,
+            )  # fmt: skip
+            allowed = int(said) / 1e6
+        return allowed * (1 - RESERVED)
+
+    async def _delay(self) -> None:
+        if self._descriptor is None:
+            with contextlib.suppress(BusGone, BusRefused):
+                self._descriptor = await _inhibit(self._bus, SAVING, "delay")
+
+    def _let_go(self) -> None:
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+    def _heard(self, signal: Signal) -> None:
+        self._told.put_nowait(bool(signal.body and signal.body[0]))
+
+    def _logind(self, there: bool) -> None:
+        if there:
+            self._told.put_nowait(None)
+
+
+async def _inhibit(bus: Bus, why: str, mode: str) -> int:
+    """A descriptor; logind inhibits for as long as it is open.
+
+    Raises: BusGone, BusRefused.
+    """
+    (descriptor,) = await bus.call(
+        LOGIND, LOGIND_PATH, MANAGER, "Inhibit", "ssss", "sleep", WHO, why, mode
+    )
+    os.set_inheritable(descriptor, False)  # an engine must not hold it longer than the service
+    return int(descriptor)
