@@ -2,8 +2,9 @@
 
 Started by `engine_handle.py` as `python -m daemon.engine FD`. The main thread reads the link and
 puts work into a queue; the model thread does it in turn. Work that a client waits for goes first:
-it takes the model from a running night at the next layer's border. The process never sees a key,
-the vault or the network (which it denies itself before it reads anything).
+it takes the model from a running night at the next layer's border. So does a word to hold: patient
+work rests then, with all that it has in memory, and clients are still served. The process never
+sees a key, the vault or the network (which it denies itself before it reads anything).
 """
 
 import contextlib
@@ -18,7 +19,11 @@ from daemon.confinement import confine_engine
 from ipc.errors import LinkError
 from ipc.link import BlockingLink, Message
 
-URGENT = frozenset({"generate", "adapter_load", "adapter_drop", "tokenise"})
+CHATS = frozenset({"generate"})
+WORDS = frozenset({"hold", "go_on"})  # to patient work
+URGENT = CHATS | WORDS | {"adapter_load", "adapter_drop", "tokenise"}
+SHORT = WORDS | {"adapter_drop"}  # they wait for no answer that a client gets
+PING = "ping"  # is anybody there?
 CONTROL = frozenset({"cancel", "stop_training"})
 
 
@@ -49,6 +54,7 @@ class Desk:
         self._running: dict[int, Job] = {}
         self._changed = threading.Condition()
         self._closed = False
+        self.held = False  # patient work rests; touched by the model thread only
 
     def put(self, job: Job) -> None:
         with self._changed:
@@ -69,29 +75,51 @@ class Desk:
                 job.stop.set()
             self._changed.notify_all()
 
-    @property
-    def urgent_waits(self) -> bool:
-        return bool(self._urgent) or self._closed
+    def urgent_waits(self, *, chats: bool = True) -> bool:
+        """Whether there is urgent work, or urgent work that is no chat; or the end."""
+        return self._closed or (
+            bool(self._urgent) if chats else any(job.op not in CHATS for job in tuple(self._urgent))
+        )
 
-    def take_urgent(self) -> Job | None:
-        with self._changed:
-            return self._urgent.popleft() if self._urgent else None
+    def take_urgent(self, *, chats: bool = True) -> Job | None:
+        """The next urgent job, if there is one, or the next that is no chat."""
+        return self._take_where(lambda job: chats or job.op not in CHATS)
 
-    def take_drop(self) -> Job | None:
-        """The next adapter to be dropped: that waits for no answer that another one gives."""
+    def take_short(self) -> Job | None:
+        """The next that waits for no answer that another one gives."""
+        return self._take_where(lambda job: job.op in SHORT)
+
+    def _take_where(self, wanted: Callable[[Job], bool]) -> Job | None:
         with self._changed:
-            drop = next((job for job in self._urgent if job.op == "adapter_drop"), None)
-            if drop is not None:
-                self._urgent.remove(drop)
-            return drop
+            found = next((job for job in self._urgent if wanted(job)), None)
+            if found is not None:
+                self._urgent.remove(found)
+            return found
 
     def take(self) -> Job | None:
-        """The next job, urgent ones first; waits. None when the desk is closed."""
+        """The next job, urgent ones first; waits. None when the desk is closed.
+
+        While patient work is held, none is given out but what nobody wants any more.
+        """
         with self._changed:
-            self._changed.wait_for(lambda: self._closed or self._urgent or self._patient)
+            self._changed.wait_for(lambda: self._closed or self._urgent or self._may_begin)
             if self._closed:
                 return None
             return (self._urgent or self._patient).popleft()
+
+    @property
+    def _may_begin(self) -> bool:
+        return bool(self._patient) and (not self.held or self._patient[0].unwanted)
+
+    def rest(self, job: Job) -> None:
+        """Until there is urgent work, or nobody wants this job any more."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._urgent or job.unwanted)
+
+    def look_again(self) -> None:
+        """Wake the model thread: a job may be wanted no more."""
+        with self._changed:
+            self._changed.notify_all()
 
     def finished(self, job: Job) -> None:
         with self._changed:
@@ -123,6 +151,9 @@ class Reader:
             self._attachments.setdefault(number, []).append(message)
             return
         op = str(header["op"])
+        if op == PING:  # answered by this thread, whatever the model does
+            self._link.send(Message(header={"id": number, "event": "done"}))
+            return
         if op in CONTROL:
             self._control(op, int(header["target"]))
             return
@@ -143,6 +174,7 @@ class Reader:
             job.stop.set()
         else:
             self._stopped.add(number)
+        self._desk.look_again()
 
 
 def work(desk: Desk, link: BlockingLink, make_model: Callable[[Desk, BlockingLink], Any]) -> None:

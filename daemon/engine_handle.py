@@ -6,6 +6,7 @@ gone, the next request starts another one.
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import (
     AsyncGenerator,
     AsyncIterator,
@@ -23,8 +24,13 @@ from typing import Any
 from daemon.engine_process import Attachment, EngineProcess
 from daemon.errors import AdapterTakenAway, EngineDied, EngineError
 from daemon.memory_reading import resident_bytes
+from daemon.night_holding import ChatTurns
 from ipc.frames import Body
 from ipc.link import Message
+
+log = logging.getLogger("nightloom.engine")
+
+WORD_SECONDS = 30.0  # a layer takes one at most, on a machine that is not busy
 
 
 class EngineState(StrEnum):
@@ -53,6 +59,7 @@ class _Running:
         self.adapters: set[str] = set()
         self.sent: set[str] = set()  # adapters that it ever got, whole or in part
         self.base: LoadedBase | None = None
+        self.resting = False  # patient work is held
 
 
 class EngineHandle:
@@ -84,6 +91,9 @@ class EngineHandle:
         self._idle_timer: asyncio.TimerHandle | None = None
         self._training = False
         self._loading = False
+        self._end_when_unused = False
+        self._chat_seconds = 0.0
+        self.chat: ChatTurns | None = None  # as the engine told of them last
         self._stops: set[asyncio.Task[None]] = set()
         self._unpublished: dict[str, bytes] = {}
         self._taken_away: set[str] = set()
@@ -94,9 +104,11 @@ class EngineHandle:
     def state(self) -> EngineState:
         if self._loading:
             return EngineState.LOADING
-        if self._alive() is None:
+        running = self._alive()
+        if running is None:
             return EngineState.STOPPED
-        return EngineState.TRAINING if self._training else EngineState.SERVING
+        trains = self._training and not running.resting
+        return EngineState.TRAINING if trains else EngineState.SERVING
 
     @property
     def process_id(self) -> int | None:
@@ -153,7 +165,10 @@ class EngineHandle:
             try:
                 async with contextlib.aclosing(messages):
                     async for message in messages:
-                        yield message
+                        if message.header.get("event") == "chat":
+                            self._chats_took(message)
+                        else:
+                            yield message
             finally:
                 if op == "train":
                     self._training = False
@@ -173,6 +188,60 @@ class EngineHandle:
         running = self._alive()
         if running is not None:
             await running.process.stop_training()
+
+    async def hold(self) -> None:
+        """Have patient work rest; returns when nothing is computed for it any more.
+
+        It keeps all that it has; clients are served as before.
+        """
+        running = self._alive()
+        if running is not None and running.base is not None:
+            running.resting = True
+            await self._say(running, "hold")
+
+    async def go_on(self) -> None:
+        """Have patient work go on from where it rests."""
+        running = self._alive()
+        if running is not None and running.resting:
+            running.resting = False
+            await self._say(running, "go_on")
+
+    async def _say(self, running: _Running, word: str) -> None:
+        """An engine that does not answer is killed: what it computes must not go on."""
+        try:
+            async with asyncio.timeout(WORD_SECONDS):
+                async for _ in running.process.ask(word, {}):
+                    pass
+        except TimeoutError:
+            log.error("the engine did not hear %s, and is ended", word)
+            if self._alive() is running:
+                await self.kill()
+        except EngineError:
+            pass  # one that is gone computes nothing
+
+    def _chats_took(self, message: Message) -> None:
+        header = message.header
+        self.chat = ChatTurns(share=float(header["share"]), capped=bool(header["capped"]))
+        self._chat_seconds += float(header["seconds"])
+
+    def take_chat_seconds(self) -> float:
+        """Seconds that patient work lost to chats since this was asked last."""
+        seconds, self._chat_seconds = self._chat_seconds, 0.0
+        return seconds
+
+    async def answers(self, *, seconds: float) -> bool:
+        """Whether the engine hears what is asked, if one runs and has its base."""
+        running = self._alive()
+        if running is None or running.base is None:
+            return True
+        with contextlib.suppress(EngineError):  # then it is gone, and the next request starts one
+            try:
+                async with asyncio.timeout(seconds):
+                    async for _ in running.process.ask("ping", {}):
+                        pass
+            except TimeoutError:
+                return False
+        return True
 
     @contextlib.contextmanager
     def unpublished(self, digest: str, weights: bytes) -> Iterator[None]:
@@ -291,6 +360,13 @@ class EngineHandle:
         if self._stops:
             await asyncio.wait(set(self._stops))
 
+    async def let_go(self) -> None:
+        """End the process as soon as nobody asks it anything; its memory comes back."""
+        if self._open_requests:
+            self._end_when_unused = True
+        elif self._running is not None:
+            await self.stop()
+
     async def _end(self, running: _Running) -> None:
         loaded = running.base is not None
         await running.process.end(patiently=loaded)  # one that loads hears nothing
@@ -311,8 +387,10 @@ class EngineHandle:
         finally:
             self._open_requests -= 1
             if self._open_requests == 0:
+                seconds = 0.0 if self._end_when_unused else self._idle_seconds
+                self._end_when_unused = False
                 loop = asyncio.get_running_loop()
-                self._idle_timer = loop.call_later(self._idle_seconds, self._stop_idle)
+                self._idle_timer = loop.call_later(seconds, self._stop_idle)
 
     def _stop_idle(self) -> None:
         """From here on no request finds the engine; the next one starts another."""

@@ -20,6 +20,7 @@ from daemon.confinement import network_is_denied
 from daemon.engine import Desk, Job
 from daemon.engine_judging import judge
 from daemon.engine_training import train
+from daemon.engine_way import Way
 from daemon.engine_work import Refusal, Work
 from ipc.errors import LinkError
 from ipc.frames import Body
@@ -46,12 +47,15 @@ class EngineModel:
         self._loaded: BaseModel | None = None
         self._bank: LoraBank | None = None
         self._shipped_samples: TokenIds | None = None
+        self._way = Way(desk, self.do)
         self._work: dict[str, Callable[[Job], None]] = {
             "load": self._load,
             "adapter_load": self._adapter_load,
             "adapter_drop": self._adapter_drop,
             "generate": self._generate,
             "sample": self._sample,
+            "hold": self._hold,
+            "go_on": self._go_on,
             "train": lambda job: train(self._work_on(job)),
             "judge": lambda job: judge(self._work_on(job)),
         }
@@ -147,12 +151,25 @@ class EngineModel:
                     self._answer(job, "text", event.text.encode())
 
     def _stop_generating(self, job: Job) -> bool:
-        """Between two tokens; adapters that shall go do so now, but for the one that answers."""
+        """Between two tokens; adapters that shall go do so now, but for the one that answers, and
+        a word to patient work, which does not run now, is answered.
+        """
         if job.cancelled.is_set():
             return True
-        while (drop := self._desk.take_drop()) is not None:
-            self.do(drop)
+        while (short := self._desk.take_short()) is not None:
+            self.do(short)
         return False
+
+    # ------------------------------------------------------------------- words to patient work
+
+    def _hold(self, job: Job) -> None:
+        """Nothing patient is computed when this is answered, nor before `go_on`."""
+        self._desk.held = True
+        self._answer(job, "done")
+
+    def _go_on(self, job: Job) -> None:
+        self._desk.held = False
+        self._answer(job, "done")
 
     def _sample(self, job: Job) -> None:
         """The base's own samples, at temperature 1: its general text, needing no outside data.
@@ -187,6 +204,7 @@ class EngineModel:
             rows_at_once=count,
             between_tokens=between_tokens,
             activate=lambda: work.bank.serving(None),
+            border=work.border(),
         )
 
     # ------------------------------------------------------------------- plumbing
@@ -209,13 +227,8 @@ class EngineModel:
             base=self._base,
             bank=self._adapters,
             answer=functools.partial(self._answer, job),
-            urgent_waits=lambda: self._desk.urgent_waits,
-            serve_urgent=self._serve_urgent,
+            way=self._way,
         )
-
-    def _serve_urgent(self) -> None:
-        while (job := self._desk.take_urgent()) is not None:
-            self.do(job)
 
     def _answer(self, job: Job, event: str, body: Body = b"", **facts: Any) -> None:
         self._link.send(Message(header={"id": job.number, "event": event, **facts}, body=body))

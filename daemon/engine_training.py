@@ -1,7 +1,8 @@
 """A night's training: rows from text, steps from rows, a candidate's bytes at the end."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import Any
 
 import torch
@@ -10,9 +11,9 @@ from daemon.engine_attachments import attached, samples, texts
 from daemon.engine_work import Refusal, Unwanted, Work
 from daemon.memory_reading import own_bytes
 from storage.records import sha256_hex
-from trainer.border import Border, BorderReached
-from trainer.examples import Role, Row
-from trainer.finetune import Finetune, Interrupted
+from trainer.border import BorderReached
+from trainer.examples import Role, Row, SourceText
+from trainer.finetune import Finetune, Interrupted, MicroBatchDone, StepDone
 from trainer.loss import divergence_from_base
 from trainer.packing import batches, pack_rows
 from trainer.preparation import general_examples, prepare, split_general
@@ -30,7 +31,14 @@ def train(work: Work) -> None:
     """
     job, bank, recipe = work.job, work.bank, work.recipe()
     seed = int(job.parameters["seed"])
-    night = prepare(texts(job), samples(job), work.base.tokenizer, recipe, seed=seed)
+    sources = _making_way(work, texts(job))
+    try:
+        night = prepare(sources, samples(job), work.base.tokenizer, recipe, seed=seed)
+    except Unwanted:
+        if job.cancelled.is_set():
+            raise
+        work.answer("done", stopped=True)  # without a checkpoint: nothing is new
+        return
     work.answer(
         "prepared",
         tokens={role.value: count for role, count in night.tokens.items()},
@@ -58,19 +66,64 @@ def train(work: Work) -> None:
         work.answer("done", data, stopped=False, sha256=sha256_hex(data))
 
 
+def _making_way(work: Work, sources: Iterable[SourceText]) -> Iterator[SourceText]:
+    """Before each of them; raises `Unwanted`."""
+    for source in sources:
+        work.make_way()
+        yield source
+
+
+class _Hours:
+    """When a run has to end, and when a checkpoint is due; time in which it makes way is no time.
+
+    Args:
+        most: seconds of the whole run.
+        between: seconds from one checkpoint to the next.
+    """
+
+    def __init__(self, most: float, between: float) -> None:
+        now = time.monotonic()
+        self._end, self._saved, self._between = now + most, now, between
+
+    @property
+    def are_over(self) -> bool:
+        return time.monotonic() >= self._end
+
+    @property
+    def checkpoint_is_due(self) -> bool:
+        return time.monotonic() - self._saved >= self._between
+
+    def saved(self) -> None:
+        self._saved = time.monotonic()
+
+    def made_way(self, seconds: float) -> None:
+        self._end += seconds
+        self._saved += seconds
+
+
 def _run_steps(work: Work, rows: tuple[Row, ...], recipe: Recipe) -> bool:
     """Returns whether the run was asked to stop before its end; a checkpoint goes in any case."""
-    job, bank = work.job, work.bank
-    checkpoint_seconds = float(job.parameters["checkpoint_seconds"])
-    deadline = time.monotonic() + float(job.parameters["max_seconds"])
-    saved = time.monotonic()
+    job, bank, way = work.job, work.bank, work.way
+    hours = _Hours(
+        float(job.parameters["max_seconds"]), float(job.parameters["checkpoint_seconds"])
+    )
+
+    def pausing() -> bool:
+        way.work_done(work.answer)
+        return hours.checkpoint_is_due
+
+    def save() -> None:
+        hours.saved()
+        work.answer("checkpoint", run.state(), step=run.step, micro_batches=run.finished)
+
     with bank.training(CANDIDATE) as parameters:
         run = Finetune(
             work.base.model,
             parameters,
             rows,
             recipe.finetune,
-            wanted=lambda: work.urgent_waits() or job.unwanted,
+            wanted=lambda: way.is_wanted() or job.unwanted,
+            pausing=pausing,
             bare=bank.bare,
         )
         checkpoint = attached(job, "checkpoint")
@@ -79,10 +132,10 @@ def _run_steps(work: Work, rows: tuple[Row, ...], recipe: Recipe) -> bool:
         work.answer("resumed", step=run.step, tokens=run.tokens_done)
     for event in _with_candidate(work, run.steps()):
         if isinstance(event, Interrupted):
-            work.serve_urgent()
+            hours.made_way(way.make(job, work.answer, event.seconds))
             if job.cancelled.is_set():  # nobody takes a checkpoint any more
                 raise Unwanted
-        else:
+        elif isinstance(event, StepDone):
             work.answer(
                 "step",
                 step=event.step,
@@ -93,14 +146,13 @@ def _run_steps(work: Work, rows: tuple[Row, ...], recipe: Recipe) -> bool:
                 engine_bytes=own_bytes(),
             )
         if job.stop.is_set():
-            work.answer("checkpoint", run.state(), step=run.step)
+            save()
             return True
-        if time.monotonic() - saved >= checkpoint_seconds:
-            saved = time.monotonic()
-            work.answer("checkpoint", run.state(), step=run.step)
-        if time.monotonic() >= deadline:
+        if hours.checkpoint_is_due:
+            save()
+        if hours.are_over and not isinstance(event, MicroBatchDone):
             break
-    work.answer("checkpoint", run.state(), step=run.step)  # what follows may be broken off
+    save()  # what follows may be broken off
     return False
 
 
@@ -120,18 +172,17 @@ def _shrink(work: Work, start: dict[str, torch.Tensor], recipe: Recipe) -> None:
     if not tuning:
         return
     model, bank = work.base.model, work.bank
-    border = Border(lambda: work.job.unwanted)
     stacked = list(batches(pack_rows(tuning, recipe.row_tokens), ROWS_AT_ONCE))
 
     def divergence() -> float:
         found = []
         for batch in stacked:
-            work.make_way()
-            try:
-                with bank.serving(CANDIDATE):
-                    found.append(divergence_from_base(model, batch, bank.bare, border))
-            except BorderReached:
-                raise Unwanted from None
+            one = None
+            while one is None:
+                work.make_way()
+                with suppress(BorderReached), bank.serving(CANDIDATE):
+                    one = divergence_from_base(model, batch, bank.bare, work.border())
+            found.append(one)
         return float(torch.cat(found).mean())
 
     budget = recipe.general_budget * work.general_loss(tuning, None)

@@ -1,16 +1,18 @@
 """What a piece of patient work has of the model thread: the base, its adapters, and one job.
 
-Patient work is training, judging and drawing samples: it makes way for clients, and ends when
-nobody wants it any more.
+Patient work is training, judging and drawing samples: it makes way for clients, rests while it is
+held, and ends when nobody wants it any more.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from daemon.engine import Job
+from daemon.engine_way import Tell
 from ipc.frames import Body
 from trainer.base_model import BaseModel
+from trainer.border import Border
 from trainer.evaluation import DocumentLoss, document_losses
 from trainer.examples import TrainingExample
 from trainer.lora import LoraBank
@@ -39,6 +41,18 @@ class Answer(Protocol):
     def __call__(self, event: str, body: Body = b"", **facts: Any) -> None: ...
 
 
+class MakesWay(Protocol):
+    """See `engine_way.Way`."""
+
+    def is_wanted(self) -> bool: ...
+
+    def is_held(self) -> bool: ...
+
+    def make(self, job: Job, tell: Tell, dropped: float = 0.0) -> float: ...
+
+    def work_done(self, tell: Tell) -> None: ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
     """One job and what it may use. Touched by the model thread only."""
@@ -47,18 +61,23 @@ class Work:
     base: BaseModel
     bank: LoraBank
     answer: Answer
-    urgent_waits: Callable[[], bool]
-    serve_urgent: Callable[[], None]
+    way: MakesWay
 
     def make_way(self) -> None:
-        """Between two pieces of work: clients first; then on, unless nobody wants it.
+        """Between two pieces of work: clients first, rest while held; then on, unless nobody wants
+        it.
 
         Raises:
             Unwanted: the job was cancelled or asked to stop.
         """
-        self.serve_urgent()
+        self.way.work_done(self.answer)
+        self.way.make(self.job, self.answer)
         if self.job.unwanted:
             raise Unwanted
+
+    def border(self) -> Border:
+        """For a piece of work that is dropped when it is held or unwanted, but not for clients."""
+        return Border(lambda: self.way.is_held() or self.job.unwanted)
 
     def recipe(self) -> Recipe:
         """The job's, with rows that the base can read. Raises `ValueError`."""
@@ -76,6 +95,7 @@ class Work:
             context_tokens=self.base.context_tokens,
             between_batches=self.make_way,
             activate=lambda: self.bank.serving(adapter),
+            border=self.border(),
         )
 
     def general_loss(self, samples: Sequence[TrainingExample], adapter: str | None) -> float:

@@ -43,7 +43,8 @@ UNFINISHED = frozenset(
 ENDED = frozenset({NightState.WAITING, NightState.DONE, NightState.REFUSED, NightState.FAILED})
 
 # From each state, the states that may come next. `failed` can come from any that works; a night
-# that is taken up again after a kill starts over at `preparing`.
+# that is taken up again after a kill starts over at `preparing`, and one that was held in memory
+# goes on with what it was at.
 TRANSITIONS: Mapping[NightState, frozenset[NightState]] = {
     NightState.WAITING: frozenset({NightState.PREPARING}),
     NightState.PREPARING: frozenset(
@@ -52,7 +53,9 @@ TRANSITIONS: Mapping[NightState, frozenset[NightState]] = {
     NightState.TRAINING: frozenset(
         {NightState.JUDGING, NightState.YIELDING, NightState.FAILED, NightState.PREPARING}
     ),
-    NightState.YIELDING: frozenset({NightState.PREPARING, NightState.FAILED}),
+    NightState.YIELDING: frozenset(
+        {NightState.PREPARING, NightState.TRAINING, NightState.JUDGING, NightState.FAILED}
+    ),
     NightState.JUDGING: frozenset(
         {NightState.PUBLISHING, NightState.REFUSED, NightState.FAILED, NightState.PREPARING,
          NightState.YIELDING}
@@ -93,6 +96,8 @@ def begin(*, started_at: float, base: str, parent: str | None) -> Record:
         "stage_seconds": {},
         "peak_bytes": 0,
         "lost": {},
+        "holds": 0,
+        "slowest_stop_seconds": None,
         "training": None,
         "kept_share": None,
         "base": base,

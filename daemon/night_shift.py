@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +33,7 @@ from daemon.errors import (
 from daemon.forgetting_nights import void
 from daemon.night_bounds import policy_of_a_night
 from daemon.night_evidence import evidence_from
+from daemon.night_holding import ChatTurns, Held
 from daemon.night_memory import NightMemory
 from daemon.night_planning import NightPlan, PlanPolicy, TooLittle, Waiting, plan_night
 from daemon.night_record import NightState, Record
@@ -120,7 +121,7 @@ class NightShift:
         base: Callable[[], BaseFacts],
         memory: NightMemory,
         options: NightOptions,
-        facts: Callable[[], Awaitable[Mapping[int, TextFacts]]] = _nothing_known,
+        facts: Callable[[], Coroutine[Any, Any, Mapping[int, TextFacts]]] = _nothing_known,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._vault = NightVault(vault)
@@ -131,10 +132,48 @@ class NightShift:
         self._facts = facts
         self._clock = clock
         self._work = EngineAtWork(engine)
+        self._night: RunningNight | None = None
+        self._engine_goes = False
         self.state = NightState.WAITING
 
-    async def stop(self) -> None:
-        """Ask the running night to save a checkpoint and end; it can be taken up again."""
+    @property
+    def held(self) -> Held | None:
+        """Why and since when the running night computes nothing."""
+        return self._night.held if self._night else None
+
+    @property
+    def chat(self) -> ChatTurns | None:
+        """What clients' chats take of the running night, as far as they took any."""
+        return self._engine.chat if self._night else None
+
+    async def hold(self, reason: str) -> Held | None:
+        """Have the running night compute nothing; what is finished stays as it is.
+
+        Returns:
+            None where none ran, or where it is not held any more.
+        """
+        began, night = time.monotonic(), self._night
+        was = self.held
+        if night is None or not night.hold(reason):
+            return None
+        if was is None:
+            await self._work.hold()
+            night.stands_still(time.monotonic() - began)
+        return night.held
+
+    async def go_on(self) -> None:
+        """Have a held night work on from where it stands."""
+        if self._night is not None and self._night.held is not None:
+            self._night.go_on()
+            await self._work.go_on()
+
+    async def stop(self, *, release: bool = False) -> None:
+        """Ask the running night to save a checkpoint and end; it can be taken up again.
+
+        Args:
+            release: the engine ends as well, once no client waits for it.
+        """
+        self._engine_goes = release
         await self._work.stop()
 
     def give_up(self) -> None:
@@ -166,7 +205,8 @@ class NightShift:
         Returns:
             The night's record; its state says how it ended. Too little text is `waiting`.
         """
-        night = RunningNight(self._clock, progress, self._set_state)
+        night = self._night = RunningNight(self._clock, progress, self._set_state)
+        self._engine.chat = None
         try:
             return await self._run(night)
         except Stopped:
@@ -186,7 +226,11 @@ class NightShift:
             log.error("the night broke: %s", type(error).__name__)
             return await self._fail(night, f"nightloom made a mistake ({type(error).__name__}).")
         finally:
-            self._work.forget_stop()
+            self._night = None
+            await self._work.forget()
+            if self._engine_goes:
+                self._engine_goes = False
+                await self._engine.let_go()
             self.state = NightState.WAITING
 
     async def _run(self, night: RunningNight) -> Record:
@@ -216,7 +260,8 @@ class NightShift:
         return await self._publish(night, verdict, candidate, tonight)
 
     async def _enter(self, night: RunningNight, state: NightState) -> None:
-        """Record that a stage begins, before it begins."""
+        """Record that a stage begins, before it begins; not while the night is held."""
+        await self._work.permitted()
         night.move(state)
         await self._save(night)
 
@@ -245,11 +290,10 @@ class NightShift:
         if old is not None:  # also of one that ended while the disk was full
             await self._vault.drop_checkpoint(old["id"])
         seed = int(self._clock()) & 0x7FFFFFFF
-        waiting = await self._vault.waiting(parent, await self._facts())
+        facts = await self._work.undisturbed(self._facts)
+        waiting = await self._vault.waiting(parent, facts)
         plan = plan_night(waiting, self._policy(old), seed=seed)
-        night.record = night_record.begin(
-            started_at=self._clock(), base=base.identity, parent=parent_sha
-        )
+        night.begins(base.identity, parent_sha)
         if isinstance(plan, NightPlan):
             night.record = night_record.with_plan(night.record, plan, self._options.recipe)
         return plan
@@ -421,7 +465,7 @@ class NightShift:
         """Leave the night as it is, to be taken up again; one without a plan was nothing yet."""
         if night_record.planned(night.record) is None:
             return {**night.record, "state": NightState.WAITING.value}
-        night.move(NightState.YIELDING)
+        night.yields()
         try:
             await self._save(night)
         except NightForgotten:
@@ -448,6 +492,7 @@ class NightShift:
         return night.record
 
     async def _save(self, night: RunningNight) -> None:
+        night.lost("chat", self._engine.take_chat_seconds())
         await self._vault.save(night.timed())
 
     def _set_state(self, state: NightState) -> None:

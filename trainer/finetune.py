@@ -12,7 +12,6 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import torch
-from transformers import PreTrainedModel
 
 from trainer.border import Border, BorderReached
 from trainer.checkpoint import Cursor, pack_checkpoint, unpack_checkpoint
@@ -21,6 +20,7 @@ from trainer.errors import CheckpointDamaged
 from trainer.examples import Batch, Row
 from trainer.loss import divergence_from_base, target_nats
 from trainer.packing import batches
+from trainer.stock_models import PreTrainedModel
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +69,17 @@ class StepDone:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interrupted:
-    """The model was wanted at a border; iterate on when it is free again."""
+    """The model was wanted at a border; iterate on when it is free again.
+
+    `seconds` went into the micro-batch that was dropped.
+    """
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MicroBatchDone:
+    """Between two micro-batches of a step, where the caller asked to be told."""
 
 
 class Finetune:
@@ -81,6 +91,7 @@ class Finetune:
         rows: all rows of the run, in order.
         settings: the recipe.
         wanted: asked at every layer's border; True abandons the running micro-batch.
+        pausing: asked after every micro-batch; True gives a `MicroBatchDone`, and drops nothing.
         bare: inside, the model is the plain base; general rows are kept close to it.
     """
 
@@ -92,6 +103,7 @@ class Finetune:
         settings: FinetuneSettings,
         *,
         wanted: Callable[[], bool] = lambda: False,
+        pausing: Callable[[], bool] = lambda: False,
         bare: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
         self._model = model
@@ -99,12 +111,14 @@ class Finetune:
         self._parameters = parameters
         self._settings = settings
         self._border = Border(wanted)
+        self._pausing = pausing
         self._plan = plan_steps(rows, settings)
         self._optimizer = optimizer_for(
             list(parameters.values()), learning_rate=settings.learning_rate, device=model.device
         )
         self._gradients = {name: torch.zeros_like(p) for name, p in parameters.items()}
         self._cursor = Cursor(step=0, micro_batch=0, nats=0.0)
+        self.finished = 0  # micro-batches, by this object
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(settings.seed)
             self._random = torch.get_rng_state()
@@ -151,24 +165,34 @@ class Finetune:
         self._random = found.random
         self._cursor = found.cursor
 
-    def steps(self) -> Iterator[StepDone | Interrupted]:
-        """Run what is left. An `Interrupted` event comes between two tries of a micro-batch."""
+    def steps(self) -> Iterator[StepDone | MicroBatchDone | Interrupted]:
+        """Run what is left. An `Interrupted` event comes between two tries of a micro-batch.
+
+        A step's seconds are those in which it was worked at, not those between two events.
+        """
         outside = torch.get_rng_state()
-        started = time.monotonic()
+        worked, started = 0.0, time.monotonic()
         while self._cursor.step < self.total_steps:
             micro_batches = self._plan[self._cursor.step]
             targets = sum(batch.targets for batch in micro_batches)  # never 0
             while self._cursor.micro_batch < len(micro_batches):
                 torch.set_rng_state(self._random)
+                begun = time.monotonic()
                 try:
                     self._micro_batch(micro_batches[self._cursor.micro_batch], targets)
                 except BorderReached:
                     torch.set_rng_state(outside)
-                    yield Interrupted()
+                    now = time.monotonic()
+                    worked += now - started
+                    yield Interrupted(seconds=now - begun)
                     started = time.monotonic()
                     continue
                 self._random = torch.get_rng_state()
                 torch.set_rng_state(outside)
+                if self._pausing() and self._cursor.micro_batch < len(micro_batches):
+                    worked += time.monotonic() - started
+                    yield MicroBatchDone()
+                    started = time.monotonic()
             of_text = sum(batch.targets for batch in micro_batches if not batch.general)
             loss = self._cursor.nats / max(of_text, 1)
             self._optimizer_step()
@@ -178,9 +202,9 @@ class Finetune:
                 steps=self.total_steps,
                 loss=loss,
                 tokens=sum(batch.tokens for batch in micro_batches),
-                seconds=now - started,
+                seconds=worked + now - started,
             )
-            started = time.monotonic()
+            worked, started = 0.0, time.monotonic()
 
     def _reaches(self, cursor: Cursor) -> bool:
         """Whether the plan has such a place."""
@@ -207,6 +231,7 @@ class Finetune:
             micro_batch=self._cursor.micro_batch + 1,
             nats=self._cursor.nats + nats,
         )
+        self.finished += 1
 
     def _optimizer_step(self) -> None:
         for group in self._optimizer.param_groups:

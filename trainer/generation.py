@@ -14,6 +14,7 @@ import numpy.typing as npt
 import torch
 
 from trainer.base_model import BaseModel
+from trainer.border import OPEN, Border, BorderReached
 from trainer.decoding import Activate, Decoder
 from trainer.detokenising import Detokeniser
 from trainer.errors import PromptEmpty, PromptTooLong
@@ -152,6 +153,7 @@ def sample_rows(
     rows_at_once: int = 96,
     between_tokens: Callable[[], None] = lambda: None,
     activate: Activate = nullcontext,
+    border: Border = OPEN,
 ) -> npt.NDArray[np.int32]:
     """The base's own text at temperature 1; the same for the same seed.
 
@@ -162,6 +164,7 @@ def sample_rows(
 
     Args:
         activate: must switch adapters off where there are any.
+        border: where a pass may be dropped; after `between_tokens` it is tried again.
 
     Returns:
         (count, tokens) int32.
@@ -172,15 +175,25 @@ def sample_rows(
     rows[:, 0] = _beginnings(base, count, generator)
     for start in range(0, count, rows_at_once):
         part = rows[start : start + rows_at_once]
-        decoder = Decoder(base.model, activate=activate)
-        logits = decoder.prefill([[int(first)] for first in part[:, 0]])
+        decoder = Decoder(base.model, activate=activate, border=border)
+        beginning = [[int(first)] for first in part[:, 0]]
+        logits = _patiently(lambda: decoder.prefill(beginning), between_tokens)  # noqa: B023
         for place in range(1, tokens):
             token = choose(logits[:, : base.tokenizer.vocabulary], plain, generator)
             part[:, place] = token.cpu().numpy()
             between_tokens()
             if place + 1 < tokens:
-                logits = decoder.step(token)
+                logits = _patiently(lambda: decoder.step(token), between_tokens)  # noqa: B023
     return rows
+
+
+def _patiently(one: Callable[[], torch.Tensor], between: Callable[[], None]) -> torch.Tensor:
+    """A pass that is begun again for as long as it is dropped."""
+    while True:
+        try:
+            return one()
+        except BorderReached:
+            between()
 
 
 def _beginnings(base: BaseModel, count: int, generator: torch.Generator) -> npt.NDArray[np.int32]:

@@ -1,7 +1,7 @@
 """A night's text and recipe into rows, the same rows every time: resuming depends on it."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -47,7 +47,7 @@ def split_general(samples: TokenIds) -> GeneralSamples:
 
 
 def prepare(
-    texts: Sequence[SourceText],
+    texts: Iterable[SourceText],
     samples: TokenIds,
     encoder: TextEncoder,
     recipe: Recipe,

@@ -19,6 +19,7 @@ class Engine:
         self.may_load = asyncio.Event()
         self.may_load.set()
         self.told_to_stop = 0
+        self.words: list[str] = []
 
     async def load(self) -> None:
         self.loads += 1
@@ -27,6 +28,12 @@ class Engine:
 
     async def stop_training(self) -> None:
         self.told_to_stop += 1
+
+    async def hold(self) -> None:
+        self.words.append("hold")
+
+    async def go_on(self) -> None:
+        self.words.append("go_on")
 
 
 class Work:
@@ -144,7 +151,7 @@ async def test_after_a_stop_nothing_more_is_begun_until_the_next_night() -> None
     with pytest.raises(Stopped):
         await shift.do(work, patience=60.0)
     assert (engine.loads, work.tries) == (0, 0)
-    shift.forget_stop()
+    await shift.forget()
     assert await shift.do(work) == "done"
 
 
@@ -165,3 +172,95 @@ async def test_what_ends_because_of_a_stop_is_no_failure(error: Exception) -> No
 async def test_work_that_the_engine_cancels_unasked_has_failed() -> None:
     with pytest.raises(EngineFailed):
         await at_work(Engine()).do(Work(cancelled()))
+
+
+# --------------------------------------------------------------------------- held
+
+
+async def test_held_work_stays_with_the_engine_which_hears_of_it() -> None:
+    engine, work = Engine(), Work()
+    shift = at_work(engine)
+    task = await begun(shift, work)
+    await shift.hold()
+    assert not task.done()
+    await shift.go_on()
+    work.end.set()
+    assert await task == "done"
+    assert (work.tries, work.cancelled, engine.words) == (1, False, ["hold", "go_on"])
+
+
+async def test_nothing_is_begun_while_the_night_is_held() -> None:
+    engine, work = Engine(), Work()
+    work.end.set()
+    shift = at_work(engine)
+    await shift.hold()
+    task = asyncio.create_task(shift.do(work))
+    await asyncio.sleep(0)
+    assert engine.loads == 0
+    await shift.go_on()
+    assert await task == "done"
+
+
+async def test_an_engine_that_loads_is_given_up_and_loaded_again() -> None:
+    engine, work = Engine(), Work()
+    work.end.set()
+    engine.may_load.clear()
+    shift = at_work(engine)
+    task = asyncio.create_task(shift.do(work))
+    await engine.loading.wait()
+    await shift.hold()
+    engine.may_load.set()
+    await asyncio.sleep(0)
+    assert work.tries == 0
+    await shift.go_on()
+    assert await task == "done"
+    assert engine.loads == 2
+
+
+async def test_an_engine_that_dies_while_it_is_held_is_not_started_again_before() -> None:
+    engine = Engine()
+    shift = at_work(engine)
+    dies = asyncio.Event()
+    tries = []
+
+    async def work() -> str:
+        tries.append(engine.loads)
+        if len(tries) == 1:
+            await dies.wait()
+            raise EngineDied()
+        return "done"
+
+    task = asyncio.create_task(shift.do(work))
+    while not tries:  # noqa: ASYNC110 - it begins within a few turns of the loop
+        await asyncio.sleep(0)
+    await shift.hold()
+    dies.set()
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert (engine.loads, tries) == (1, [1])
+    await shift.go_on()
+    assert await task == "done"
+    assert tries == [1, 2]
+
+
+async def test_a_stop_ends_what_is_held() -> None:
+    work = Work()
+    shift = at_work(Engine())
+    await shift.hold()
+    task = asyncio.create_task(shift.do(work, patience=60.0))
+    await asyncio.sleep(0)
+    await shift.stop()
+    with pytest.raises(Stopped):
+        await task
+    assert work.tries == 0
+
+
+async def test_the_next_night_is_not_held() -> None:
+    engine, work = Engine(), Work()
+    work.end.set()
+    shift = at_work(engine)
+    await shift.hold()
+    await shift.stop()
+    await shift.forget()
+    assert await shift.do(work) == "done"
+    assert engine.words == ["hold", "go_on"]

@@ -82,7 +82,7 @@ def test_only_a_client_takes_the_model_from_what_runs(service: Service) -> None:
     assert service.desk.take_urgent() is None
     service.send(id=3, op="generate")
     arrived(service.desk, 3)
-    assert service.desk.urgent_waits
+    assert service.desk.urgent_waits()
     urgent = service.desk.take_urgent()
     assert urgent is not None
     assert urgent.number == 3
@@ -109,6 +109,43 @@ def test_a_stop_that_overtakes_its_request_is_kept_for_it(service: Service) -> N
     job = taken(service.desk)
     assert job.stop.is_set()
     assert len(job.attachments) == 1
+
+
+def test_while_patient_work_is_held_only_clients_are_given_work(service: Service) -> None:
+    service.send(id=1, op="train")
+    service.send(id=2, op="hold")
+    arrived(service.desk, 2)
+    assert taken(service.desk).op == "hold"
+    service.desk.held = True
+    service.send(id=3, op="generate")
+    arrived(service.desk, 3)
+    assert taken(service.desk).number == 3
+    service.send(id=4, op="go_on")
+    assert taken(service.desk).op == "go_on"
+    service.desk.held = False
+    assert taken(service.desk).number == 1
+
+
+def test_held_work_that_nobody_wants_is_given_out_so_that_it_is_answered(service: Service) -> None:
+    service.desk.held = True
+    service.send(id=1, op="train")
+    arrived(service.desk, 1)
+    service.send(id=0, op="stop_training", target=1)
+    assert taken(service.desk).stop.is_set()
+
+
+def test_a_word_waits_for_no_answer_and_a_chat_does(service: Service) -> None:
+    for number, op in enumerate(["generate", "adapter_load", "hold", "adapter_drop"], start=1):
+        service.send(id=number, op=op)
+    arrived(service.desk, 4)
+    short = [service.desk.take_short() for _ in range(3)]
+    assert [job and job.op for job in short] == ["hold", "adapter_drop", None]
+    assert service.desk.urgent_waits(chats=False)
+    loads = service.desk.take_urgent(chats=False)
+    assert loads is not None
+    assert loads.op == "adapter_load"
+    assert not service.desk.urgent_waits(chats=False)
+    assert service.desk.urgent_waits()
 
 
 def test_what_was_attached_to_a_request_that_never_came_is_forgotten(service: Service) -> None:

@@ -269,6 +269,31 @@ async def test_an_engine_that_nobody_asks_stops_and_frees_its_memory(base_folder
         assert engine.resident_bytes() == 0
 
 
+async def test_an_engine_that_is_let_go_answers_its_client_first(base_folder: Path) -> None:
+    async with running(base_folder) as engine:
+        answering = engine.request("generate", SAMPLING, prompt("The bees"))
+        async with contextlib.aclosing(answering):
+            await steps_until(answering, "started")
+            await engine.let_go()
+            assert state(engine) is EngineState.SERVING
+            assert (await steps_until(answering, "done")).header["completion_tokens"] > 0
+        await until(lambda: engine.state is EngineState.STOPPED)
+
+
+async def test_an_engine_that_does_not_hear_that_it_shall_rest_is_ended(
+    base_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("daemon.engine_handle.WORD_SECONDS", 0.05)
+    async with running(base_folder) as engine:
+        await engine.load()
+        pid = engine.process_id
+        assert pid is not None
+        os.kill(pid, signal.SIGSTOP)
+        await engine.hold()
+        assert state(engine) is EngineState.STOPPED
+        await until(lambda: not alive(pid))
+
+
 async def test_a_stopped_handle_ends_its_process_even_while_it_loads(base_folder: Path) -> None:
     async with running(base_folder) as engine:
         loading = asyncio.create_task(engine.load())
@@ -306,6 +331,42 @@ async def test_a_chat_request_is_answered_before_training_goes_on(engine: Engine
     assert len(checkpoint.body) > 1000
     assert (done.header["event"], done.header["stopped"]) == ("done", True)
     assert state(engine) is EngineState.SERVING
+
+
+async def test_held_training_rests_and_goes_on_or_stops_as_if_it_had_not(
+    engine: EngineHandle,
+) -> None:
+    short = TRAINING | {"recipe": RECIPE | {"passes": 10}}
+    whole = (await engine.ask("train", short, attachments=attachments())).header["sha256"]
+
+    training = engine.request("train", short, attachments=attachments())
+    async with contextlib.aclosing(training):
+        await steps_until(training, "step")
+        await engine.hold()
+        assert state(engine) is EngineState.SERVING
+        patient = engine.ask("sample", {"count": 1, "tokens": 3, "seed": 1})
+        sampling = asyncio.create_task(patient)
+        assert await answer(engine), "clients are served"
+        assert not sampling.done()
+        await engine.go_on()
+        assert (await steps_until(training, "done")).header["sha256"] == whole
+        await sampling
+
+    async def resuming(checkpoint: bytes) -> AsyncIterator[Attachment]:
+        yield Attachment(name="checkpoint", body=checkpoint)
+        async for attached in attachments():
+            yield attached
+
+    training = engine.request("train", short, attachments=attachments())
+    async with contextlib.aclosing(training):
+        await steps_until(training, "step")
+        await engine.hold()
+        await engine.stop_training()
+        checkpoint = bytes((await steps_until(training, "checkpoint")).body)
+        assert (await anext(training)).header["stopped"] is True
+    await engine.go_on()
+    made = await engine.ask("train", short, attachments=resuming(checkpoint))
+    assert made.header["sha256"] == whole
 
 
 async def test_a_night_that_nobody_waits_for_ends_and_frees_the_model(engine: EngineHandle) -> None:

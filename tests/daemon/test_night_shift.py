@@ -7,6 +7,7 @@ tried in tests/pipeline and tests/crash.
 import asyncio
 import contextlib
 import json
+import random
 import sqlite3
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
@@ -30,6 +31,7 @@ from storage.ledger import Ledger
 from storage.records import DocumentState
 from storage.sealed_files import SealedFiles
 from storage.vault import Vault
+from tests.crash.yield_torture import Ground, ListeningHandle, torture
 from tests.pipeline import tiny
 from tests.storage.making import FAST, PASSPHRASE, written
 from trainer.base_format import BaseFacts, read_facts
@@ -85,13 +87,14 @@ def base_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def engine(base_folder: Path) -> AsyncIterator[EngineHandle]:
+async def engine(base_folder: Path) -> AsyncIterator[ListeningHandle]:
     """Gets every adapter from the night that makes it."""
 
     async def weights(digest: str) -> bytes:
         raise AssertionError("no night here has a parent")
 
-    handle = EngineHandle(base_folder=lambda: base_folder, weights=weights, threads=1)
+    handle = ListeningHandle(base_folder=lambda: base_folder, weights=weights, threads=1)
+    handle.forget()
     try:
         yield handle
     finally:
@@ -201,7 +204,19 @@ async def test_a_base_that_was_exchanged_under_the_engine_is_named(
 # --------------------------------------------------------------------------- stopped
 
 
-@pytest.mark.parametrize("stage", ["preparing", "training", "judging"])
+async def test_a_night_that_shall_stop_before_it_is_planned_was_nothing_yet(house: House) -> None:
+    stops: list[asyncio.Task[None]] = []
+
+    def stop_at(line: Record) -> None:
+        if not stops:
+            stops.append(asyncio.create_task(house.shift.stop()))
+
+    assert (await house.shift.run(stop_at))["state"] == "waiting"
+    assert await house.door.call(lambda vault: vault.ledger.nights()) == []
+    assert await house.waiting() == NOTES
+
+
+@pytest.mark.parametrize("stage", ["training", "judging"])
 async def test_a_night_that_shall_stop_between_two_stages_is_taken_up_again(
     house: House, stage: str
 ) -> None:
@@ -244,6 +259,25 @@ async def test_a_checkpoint_of_other_rows_is_left_and_the_plan_kept(house: House
     assert (resumed["state"], resumed["id"]) == ("done", stopped["id"])
     told = [line["step"] for line in house.lines if line.get("step")]
     assert told == list(range(1, resumed["steps"] + 1))
+
+
+async def test_interruptions_at_random_moments_lose_nothing_that_was_finished(
+    tmp_path: Path, engine: ListeningHandle, base_folder: Path, samples: tuple[str, bytes]
+) -> None:
+    """The adapter is that of an undisturbed night; `tests.crash.yield_torture` does many more."""
+    seed = random.SystemRandom().randrange(2**32)
+    print(f"seed {seed}")  # shown when it fails
+    ground = Ground(
+        base=base_folder,
+        texts=[tiny.note(number, words=40) for number in range(NOTES)],
+        recipe=OPTIONS.recipe,
+        longest_seconds=0.2,
+        samples=samples,
+    )
+    found = await torture(
+        ground, engine, tmp_path, seed=seed, interruptions=3, kinds=["go on", "go on", "stop"]
+    )
+    assert found.interruptions == 3
 
 
 # --------------------------------------------------------------------------- kinds of text

@@ -44,16 +44,17 @@ def a_run(
     *,
     settings: FinetuneSettings = SETTINGS,
     wanted: Callable[[], bool] = lambda: False,
+    pausing: Callable[[], bool] = lambda: False,
     dropout: float = 0.2,
 ) -> Iterator[tuple[Finetune, LoraBank]]:
     """A run of a fresh adapter on a base that has none."""
     bank = LoraBank(base.model, base.identity)
     bank.create("night", LoraShape(rank=4, dropout=dropout), seed=3)
     with bank.training("night") as parameters:
-        yield (
-            Finetune(base.model, parameters, data, settings, wanted=wanted, bare=bank.bare),
-            bank,
+        run = Finetune(
+            base.model, parameters, data, settings, wanted=wanted, pausing=pausing, bare=bank.bare
         )
+        yield run, bank
     bank.drop("night")
 
 

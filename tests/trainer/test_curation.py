@@ -9,6 +9,7 @@ from trainer.base_model import BaseModel
 from trainer.base_tokenizer import BaseTokenizer
 from trainer.curation import curate
 from trainer.examples import Role, SourceText, TrainingExample, Turn
+from trainer.shared_lines import MANY_LEAST
 
 Load = Callable[..., BaseModel]
 
@@ -38,6 +39,19 @@ def test_a_talk_among_others_is_nothing_to_learn(tokenizer: BaseTokenizer) -> No
 def test_an_empty_text_has_at_most_its_blanks_to_learn(tokenizer: BaseTokenizer, text: str) -> None:
     made = curate([SourceText(key=1, role=Role.NEW, text=text)], tokenizer, most_tokens=64)
     assert [len(one.ids) for one in made] == [len(tokenizer.encode_document(text))]
+
+
+@pytest.mark.parametrize("role", [Role.NEW, Role.REPLAY, Role.READING, Role.HELD_OUT])
+def test_a_footer_in_very_many_texts_is_in_no_example(role: Role, tokenizer: BaseTokenizer) -> None:
+    bodies = [f"The bees of hive {number} came back.\n" for number in range(MANY_LEAST)]
+    sources = [
+        SourceText(key=number, role=role, text=f"{body}\nSent from my small telephone.\n")
+        for number, body in enumerate(bodies)
+    ]
+    made = curate(sources, tokenizer, most_tokens=64)
+    assert [one.ids.tolist() for one in made] == [
+        tokenizer.encode_document(body) for body in bodies
+    ]
 
 
 def test_an_example_whose_mask_does_not_fit_is_refused() -> None:

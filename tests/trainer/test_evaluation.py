@@ -9,6 +9,7 @@ import torch
 
 from trainer import evaluation
 from trainer.base_model import BaseModel
+from trainer.border import Border
 from trainer.evaluation import document_losses
 from trainer.examples import Role, TrainingExample
 
@@ -81,6 +82,29 @@ def test_others_may_have_the_model_between_batches_and_the_adapter_is_active_onl
         between_batches=lambda: happened.append("between"),
     )  # fmt: skip
     assert happened == ["between", "in", "out"] * 3
+
+
+def test_a_batch_that_is_dropped_at_any_border_is_judged_again_the_same(base: BaseModel) -> None:
+    texts = documents(20, 30, 9)
+    whole = document_losses(base.model, texts, context_tokens=32)
+    asked, dropped = 0, 0
+
+    def wanted() -> bool:
+        nonlocal asked
+        asked += 1
+        return asked == dropped
+
+    document_losses(base.model, texts, context_tokens=32, border=Border(wanted))
+    borders = asked
+    assert borders >= 3
+    for dropped in range(1, borders + 1):
+        asked, between = 0, []
+        found = document_losses(
+            base.model, texts, context_tokens=32, border=Border(wanted),
+            between_batches=lambda: between.append(asked),  # noqa: B023
+        )  # fmt: skip
+        assert found == whole
+        assert dropped in between, "clients are served before the batch is begun again"
 
 
 def test_a_judge_who_is_called_away_leaves_the_model_as_it_was(base: BaseModel) -> None:

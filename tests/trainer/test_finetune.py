@@ -20,7 +20,15 @@ from trainer.adapter_format import LoraShape
 from trainer.base_model import BaseModel
 from trainer.errors import CheckpointDamaged
 from trainer.examples import Row
-from trainer.finetune import Finetune, FinetuneSettings, Interrupted, StepDone, plan_steps, rate_at
+from trainer.finetune import (
+    Finetune,
+    FinetuneSettings,
+    Interrupted,
+    MicroBatchDone,
+    StepDone,
+    plan_steps,
+    rate_at,
+)
 from trainer.generation import Ended, generate
 from trainer.lora import LoraBank
 from trainer.loss import divergence_from_base, target_nats
@@ -240,6 +248,46 @@ def test_an_interrupted_micro_batch_is_tried_again_until_the_model_is_free(
     whole, _ = adapter_after(base, rows(3))
     adapter, interruptions = adapter_after(base, rows(3), wanted=wanted)
     assert (adapter == whole, interruptions) == (True, 5)
+
+
+def test_a_run_pauses_between_two_micro_batches_where_it_is_asked_to(base: BaseModel) -> None:
+    """With gradients half accumulated, and nothing dropped."""
+    data = mixed_rows()
+    whole, _ = adapter_after(base, data)
+    with a_run(base, data, pausing=lambda: True) as (run, bank):
+        kinds, states = [], []
+        for event in run.steps():
+            kinds.append(type(event))
+            states.append(run.state())
+        assert bank.save("night") == whole
+    assert kinds == [MicroBatchDone, MicroBatchDone, StepDone, MicroBatchDone, StepDone]
+    for state in states:
+        assert resumed(base, data, state) == whole
+
+
+def test_a_steps_seconds_are_those_in_which_it_was_worked_at(
+    base: BaseModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, borders = 0.0, 0
+
+    def wanted() -> bool:
+        """A second from each border to the next; clients come at the second one."""
+        nonlocal now, borders
+        now += 1.0
+        borders += 1
+        return borders == 2
+
+    monkeypatch.setattr("trainer.finetune.time.monotonic", lambda: now)
+    events = []
+    with a_run(base, rows(1), wanted=wanted) as (run, _):
+        for event in run.steps():
+            events.append(event)
+            now += 100.0  # the model is somebody else's
+    dropped, done = events
+    assert isinstance(dropped, Interrupted)
+    assert isinstance(done, StepDone)
+    assert dropped.seconds == 2.0
+    assert done.seconds == borders
 
 
 # --------------------------------------------------------------------------- resuming

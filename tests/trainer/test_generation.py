@@ -13,6 +13,7 @@ from transformers import GenerationConfig
 
 from trainer import errors, kv_cache
 from trainer.base_model import BaseModel
+from trainer.border import Border
 from trainer.decoding import Decoder
 from trainer.generation import Ended, Piece, generate, sample_rows
 from trainer.sampling import SamplingSettings, choose, generator_for, nucleus
@@ -265,6 +266,21 @@ def test_general_samples_are_the_same_for_the_same_seed(load: Load) -> None:
     assert np.array_equal(rows, sample_rows(base, 5, 24, seed=9, rows_at_once=2))
     assert not np.array_equal(rows, sample_rows(base, 5, 24, seed=10, rows_at_once=2))
     assert len({row.tobytes() for row in rows}) == 5
+
+
+def test_general_samples_are_the_same_wherever_a_pass_was_dropped(load: Load) -> None:
+    base = load("llama")
+    whole = sample_rows(base, 5, 12, seed=9)
+    asked = 0
+
+    def wanted() -> bool:
+        nonlocal asked
+        asked += 1
+        return asked % 5 == 0  # there are three borders in a pass
+
+    found = sample_rows(base, 5, 12, seed=9, border=Border(wanted))
+    assert asked > 36
+    assert np.array_equal(found, whole)
 
 
 def test_general_samples_follow_the_models_probabilities(load: Load) -> None:
