@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from daemon.audit_log import AuditLog
 from daemon.bases import Bases
@@ -17,13 +18,16 @@ from daemon.conversations import Conversations
 from daemon.curation import Curation
 from daemon.engine_handle import EngineHandle
 from daemon.home import Home
+from daemon.installing.proving import Proof
 from daemon.keyring_watch import watch_keyrings
 from daemon.limits import Limits
+from daemon.night_assembly import watching
 from daemon.night_memory import NightMemory
 from daemon.night_planning import PlanPolicy
 from daemon.night_runner import NightRunner
 from daemon.night_shift import NightOptions, NightShift
-from daemon.operations import Operations
+from daemon.night_watch import NightWatch
+from daemon.operations import LOCKED, Operations
 from daemon.serving import Serving
 from daemon.session_bus import socket_of
 from daemon.unlocked import Parts, unlocked
@@ -41,10 +45,18 @@ class Assembly:
 
     lock: VaultLock
     nights: NightRunner
+    watch: NightWatch
     account: AuditLog
     conversations: Conversations
     operations: Operations
     serving: Serving
+    vault: VaultDoor
+    engine: EngineHandle
+
+    def described(self) -> str:
+        """One line for the manager that started the service, in fixed words."""
+        state = self.nights.state.value if self.vault.is_open else LOCKED
+        return f"{state}; engine {self.engine.state.value}"
 
 
 def assemble(
@@ -52,6 +64,7 @@ def assemble(
     config: Config,
     *,
     memory: LockedMemory,
+    proofs: tuple[Proof, ...],
     shut_down: Callable[[], None],
     cleanup: contextlib.AsyncExitStack,
 ) -> Assembly:
@@ -64,7 +77,10 @@ def assemble(
     cleanup.push_async_callback(engine.stop)
     plan = PlanPolicy(minimum_tokens=config.night.minimum_tokens)
     curation = Curation()
-    nights = NightRunner(_night_shift(config, door, engine, base, plan, curation))
+    nights = NightRunner(
+        _night_shift(config, door, engine, base, plan, curation),
+        grace_seconds=config.night.grace_seconds,
+    )
     conversations = Conversations(door)
     collector = _collector(home, config, door, conversations, nights)
     cleanup.push_async_callback(collector.close)
@@ -77,6 +93,18 @@ def assemble(
         vault_bytes=config.collect.vault_bytes,
         adapters_bytes=config.night.adapters_bytes,
     )
+    watch = watching(
+        home,
+        config,
+        door=door,
+        engine=engine,
+        base=base,
+        nights=nights,
+        recipe=_recipe(config),
+        paused=lambda: limits.pausing.now,
+    )
+    cleanup.push_async_callback(watch.gathering.close)
+    watch.gathering.start()
     parts = Parts(
         config=config,
         door=door,
@@ -85,6 +113,8 @@ def assemble(
         collector=collector,
         limits=limits,
         account=account,
+        curation=curation,
+        watch=watch.watch,
     )
     lock = _lock(home, door, parts)
     cleanup.push_async_callback(lock.close)
@@ -92,6 +122,7 @@ def assemble(
         vault=door,
         lock=lock,
         memory=memory,
+        proofs=proofs,
         engine=engine,
         collector=collector,
         nights=nights,
@@ -103,16 +134,20 @@ def assemble(
         curation=curation,
         home=home,
         shut_down=shut_down,
+        watching=watch,
     )
     cleanup.push_async_callback(operations.forgetting.close)
     serving = Serving(vault=door, engine=engine, base=base, started_at=int(time.time()))
     return Assembly(
         lock=lock,
         nights=nights,
+        watch=watch.watch,
         account=account,
         conversations=conversations,
         operations=operations,
         serving=serving,
+        vault=door,
+        engine=engine,
     )
 
 
@@ -143,10 +178,16 @@ def _night_shift(
     )
 
 
+def _recipe(config: Config) -> dict[str, Any]:
+    """What a night trains by."""
+    tolerance = config.gate.general_loss_tolerance
+    return {**config.night.recipe(), "general_budget": GENERAL_BUDGET_SHARE * tolerance}
+
+
 def _night_options(config: Config, plan: PlanPolicy) -> NightOptions:
     tolerance = config.gate.general_loss_tolerance
     return NightOptions(
-        recipe={**config.night.recipe(), "general_budget": GENERAL_BUDGET_SHARE * tolerance},
+        recipe=_recipe(config),
         plan=plan,
         gate=GatePolicy(general_loss_tolerance=tolerance),
         max_seconds=config.night.minutes * 60,

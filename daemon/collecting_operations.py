@@ -10,6 +10,7 @@ from dataclasses import asdict
 from typing import Any
 
 from daemon.collecting.collector import Collector
+from daemon.collecting.kinds import INCLUDES
 from daemon.collecting.reports import ScanProgress, SourceReport, SourceState
 from daemon.collecting.source import kept_path
 from daemon.collecting.watching import WhyPolled
@@ -64,6 +65,14 @@ class CollectingOperations:
         """Whether the end of the scan does not come by itself."""
         report = self._collector.report(name)
         return report.state is not SourceState.WATCHING or report.last_error is not None
+
+    async def speakers(self, path: str, me: list[str]) -> Json:
+        settings = SourceSettings(
+            name="chats", kind="chats", path=path, me=tuple(me), include=INCLUDES["chats"]
+        )
+        with said():
+            await self._vault.call(lambda _: None)  # a locked service looks at nobody's chats
+            return {"speakers": await self._collector.speakers(settings)}
 
     async def failed(self) -> list[Json]:
         with said():

@@ -5,7 +5,6 @@ do, and reads neither the environment nor the clock.
 """
 
 import dataclasses
-import datetime
 import difflib
 import math
 import re
@@ -13,8 +12,9 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
+from daemon.conditions.window import EXAMPLE, Window
 from daemon.errors import ConfigError, Mistake
 
 MEBIBYTE = 1 << 20
@@ -52,12 +52,21 @@ class _Word:
 
 
 class _Hours:
-    """A window of time."""
+    """A window of time, by weekday."""
 
     def read(self, value: object) -> object:
         if not isinstance(value, str):
-            raise ValueError('has to be a text like "22:00-08:00"')
+            raise ValueError(f"has to be a text like {EXAMPLE}")
         return Window.parse(value)
+
+
+class _YesNo:
+    """Something that is on or off."""
+
+    def read(self, value: object) -> object:
+        if not isinstance(value, bool):
+            raise ValueError("has to be true or false")
+        return value
 
 
 def _number(default: float | None, low: float, high: float) -> Any:
@@ -68,32 +77,8 @@ def _word(default: str, *choices: str) -> Any:
     return field(default=default, metadata={"rule": _Word(choices)})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Window:
-    """Hours of the day in local time; one that ends before it begins goes over midnight."""
-
-    begin: datetime.time
-    end: datetime.time
-
-    @classmethod
-    def parse(cls, text: str) -> Self:
-        """From a text like `22:00-08:00`. Raises ValueError."""
-        match = re.fullmatch(r"\s*(\d{1,2}):(\d{2})\s*-\s*(\d{1,2}):(\d{2})\s*", text, re.ASCII)
-        if match is None:
-            raise ValueError('has to be a text like "22:00-08:00"')
-        h1, m1, h2, m2 = (int(part) for part in match.groups())
-        if max(h1, h2) > 23 or max(m1, m2) > 59:
-            raise ValueError("has to name hours from 00:00 to 23:59")
-        return cls(begin=datetime.time(h1, m1), end=datetime.time(h2, m2))
-
-    def __contains__(self, moment: datetime.time) -> bool:
-        """Whether a local time of day lies in it; equal ends mean the whole day."""
-        if self.begin < self.end:
-            return self.begin <= moment < self.end
-        return moment >= self.begin or moment < self.end
-
-    def __str__(self) -> str:
-        return f"{self.begin:%H:%M}-{self.end:%H:%M}"
+def _yes_no(default: bool) -> Any:
+    return field(default=default, metadata={"rule": _YesNo()})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,11 +106,11 @@ class CollectSettings:
 class NightSettings:
     """When and how long nights work, and their recipe. None is what the preset says."""
 
-    window: Window = field(
-        default=Window(begin=datetime.time(22), end=datetime.time(8)), metadata={"rule": _Hours()}
-    )
+    window: Window = field(default=Window.parse("22:00-08:00"), metadata={"rule": _Hours()})
+    automatic: bool = _yes_no(True)  # nights begin by themselves; else with `night run --now`
     minutes: int = _number(480, 1, 24 * 60)  # the longest that one night's training goes on
     checkpoint_minutes: float = _number(5.0, 0.1, 120.0)
+    grace_seconds: float = _number(30.0, 0.0, 3600.0)  # a held night keeps its memory so long
     minimum_tokens: int = _number(2000, 100, 1_000_000_000)  # of new text; below it the night waits
     preset: str = _word("personal", "personal", "guanaco")
     rank: int | None = _number(None, 1, 256)
@@ -160,6 +145,17 @@ class NightSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ConditionSettings:
+    """What has to hold for a night to work."""
+
+    idle_minutes: float = _number(15.0, 1.0, 24 * 60.0)  # nobody touched the machine for so long
+    power_minutes: float = _number(2.0, 0.0, 60.0)  # a plug that is in for so long stays in
+    battery_floor_percent: int = _number(50, 0, 100)  # below it a night waits, also on AC
+    max_celsius: float = _number(85.0, 40.0, 120.0)
+    notify: bool = _yes_no(True)  # a desktop notification when a night has ended
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EngineSettings:
     """The child process with the model."""
 
@@ -186,6 +182,7 @@ class Config:
 
     collect: CollectSettings = CollectSettings()
     night: NightSettings = NightSettings()
+    conditions: ConditionSettings = ConditionSettings()
     engine: EngineSettings = EngineSettings()
     gate: GateSettings = GateSettings()
 
@@ -193,6 +190,7 @@ class Config:
 _SECTIONS: Mapping[str, type[Any]] = {
     "collect": CollectSettings,
     "night": NightSettings,
+    "conditions": ConditionSettings,
     "engine": EngineSettings,
     "gate": GateSettings,
 }

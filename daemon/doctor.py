@@ -72,7 +72,9 @@ def _service(read: Readings) -> Finding:
         name="service",
         holds=True if read.serving else None,
         value="runs" if read.serving else "does not run",
-        advice="" if read.serving else "Start it with `nightloom run`.",
+        advice=""
+        if read.serving
+        else "Start it with `nightloom service install`, or `nightloom run` in the foreground.",
     )
 
 

@@ -33,6 +33,8 @@
     │   ├── ExclusionsDamaged
     │   └── Paused
     ├── AdapterOfAnotherBase
+    ├── NightMayNot
+    ├── NightChangedNothing
     ├── NightError                   a night that cannot go on
     │   ├── BaseExchanged
     │   ├── CandidateBroken
@@ -241,6 +243,14 @@ class AdapterOfAnotherBase(DaemonError):
 
 
 # --------------------------------------------------------------------------- nights
+
+
+class NightMayNot(DaemonError):
+    """A night may not work now, also when you ask for it: {} is "{}" and has to be "{}". {}"""
+
+
+class NightChangedNothing(DaemonError):
+    """There is nothing to compare of that night: {}. `nightloom night log` shows the nights."""
 
 
 class NightError(DaemonError):

@@ -51,8 +51,10 @@ class ForgettingOperations:
         engine: EngineHandle,
         nights: NightRunner,
         collector: Collector,
+        forgot: Callable[[Collection[int]], None] = lambda ids: None,
     ) -> None:
         self._vault = vault
+        self._forgot = forgot  # told at once which documents are gone, for what is in memory
         self._engine = engine
         self._nights = nights
         self._collector = collector
@@ -146,6 +148,7 @@ class ForgettingOperations:
         except BaseException:
             self._engine.give_back(taken)
             raise
+        self._forgot(done.plan.documents)
         late = set(done.plan.fallen_digests) - set(taken)  # published in the meantime
         self._engine.take_away(late)
         await self._engine.purge(late, seconds=ENGINE_SECONDS)

@@ -106,11 +106,6 @@ class LimitsOperations:
             was = await self._limits.pausing.resume()
         return {**self._paused(), "was_paused": was}
 
-    def check_not_paused(self) -> None:
-        """Raises `OperationError`."""
-        with said():
-            self._limits.pausing.check()
-
     def _paused(self) -> Json:
         pause = self._limits.pausing.now
         return {"paused": pause is not None, "until": pause.until if pause else None}
@@ -126,7 +121,7 @@ class LimitsOperations:
             await self._engine.drop_adapter(wanted.sha256)
         return {"sha256": wanted.sha256, "freed_bytes": freed}
 
-    # ------------------------------------------------------------------- for `status` and `why`
+    # ------------------------------------------------------------------- for `status`
 
     async def facts(self) -> Json:
         """What `status` shows of limits; with a locked vault most of it is not known."""
@@ -145,21 +140,6 @@ class LimitsOperations:
         except VaultIsLocked:
             return facts
         return facts | sizes
-
-    def condition(self) -> Json:
-        """The line of `why` about the pause."""
-        pause = self._limits.pausing.now
-        ends = pause is not None and pause.until is not None
-        return {
-            "name": "not paused",
-            "holds": pause is None,
-            "value": "at work" if pause is None else "paused",
-            "threshold": "at work",
-            "since": pause.since if pause else None,
-            "reason": None
-            if pause is None
-            else "`nightloom resume` ends the pause" + (", or its time" if ends else ""),
-        }
 
 
 def _check_days(days: int) -> None:

@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+from daemon.group_memory import free_in_group
+
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 GROUP = "/sys/fs/cgroup"  # as this process sees its own group
 
@@ -22,6 +24,16 @@ def resident_bytes(pid: int) -> int:
     return int(fields[1]) * PAGE_BYTES
 
 
+def private_bytes(pid: int) -> int:
+    """Of a process, what is given back when it ends: resident, mapped files and shared memory not
+    counted; 0 where it cannot be read."""
+    try:
+        fields = Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()
+    except OSError:
+        return 0
+    return max(0, int(fields[1]) - int(fields[2])) * PAGE_BYTES
+
+
 def machine_bytes() -> int:
     """Memory that processes here may use: the machine's, or less where a group is held to less."""
     physical = os.sysconf("SC_PHYS_PAGES") * PAGE_BYTES
@@ -33,6 +45,8 @@ def available_bytes() -> int:
     """What processes here can get now without swapping; where Linux does not say, half of all."""
     free = _kibibytes("/proc/meminfo", "MemAvailable:")
     found = machine_bytes() // 2 if free is None else free
+    in_group = free_in_group()  # of a service's unit, say
+    found = found if in_group is None else min(found, in_group)
     limit = _group_limit()
     if limit is None:
         return found

@@ -9,6 +9,7 @@ from daemon.errors import (
     ExclusionInvalid,
     ExclusionUnknown,
     LockError,
+    NightMayNot,
     Paused,
     SourceError,
     SourceInsideSource,
@@ -45,7 +46,7 @@ def said() -> Iterator[None]:
         raise OperationError("failed", str(error)) from error
     except SecretRefused as error:
         raise OperationError("locked", str(error)) from error
-    except (Paused, AdapterInUse) as error:
+    except (Paused, NightMayNot, AdapterInUse) as error:
         raise OperationError("refused", str(error)) from error
     except (ExclusionInvalid, ExclusionUnknown) as error:
         raise OperationError("usage", str(error)) from error

@@ -24,8 +24,7 @@ from daemon.collecting.kinds import INCLUDES
 from daemon.collecting.putting import add_and_tell, remove_and_tell
 from daemon.collecting_operations import CollectingOperations, scan_facts, watched_facts
 from daemon.curation import Curation
-from daemon.disk_room import ADVICE as DISK_ADVICE
-from daemon.disk_room import FULL_BELOW_BYTES, read_room
+from daemon.disk_room import read_room
 from daemon.engine_handle import EngineHandle
 from daemon.errors import (
     AdapterOfAnotherBase,
@@ -34,12 +33,15 @@ from daemon.errors import (
 from daemon.forgetting_operations import ForgettingOperations
 from daemon.home import Home
 from daemon.host_checks import host_warnings
+from daemon.installing.proving import Proof, not_in_force
 from daemon.keys_operations import KeysOperations
 from daemon.limits import Limits
 from daemon.limits_operations import LimitsOperations
 from daemon.memory_reading import own_bytes
+from daemon.night_assembly import Watching
+from daemon.night_operations import NightOperations
+from daemon.night_passages import NightPassages
 from daemon.night_planning import PlanPolicy
-from daemon.night_record import NightState
 from daemon.night_runner import NightRunner
 from daemon.operation_errors import said
 from daemon.previewing import tonight, totals, with_facts, with_plan
@@ -66,6 +68,7 @@ class Operations:
         vault: VaultDoor,
         lock: VaultLock,
         memory: LockedMemory,
+        proofs: tuple[Proof, ...],
         engine: EngineHandle,
         collector: Collector,
         nights: NightRunner,
@@ -77,10 +80,12 @@ class Operations:
         curation: Curation,
         home: Home,
         shut_down: Callable[[], None],
+        watching: Watching,
     ) -> None:
         self._vault = vault
         self._lock = lock
         self._engine = engine
+        self._proofs = proofs  # of what the unit forbids, tried at the start
         self._collector = collector
         self._nights = nights
         self._bases = bases
@@ -91,7 +96,11 @@ class Operations:
         self._shut_down = shut_down
         self.keys = KeysOperations(lock=lock, vault=vault, process=memory)
         self.forgetting = ForgettingOperations(
-            vault=vault, engine=engine, nights=nights, collector=collector
+            vault=vault,
+            engine=engine,
+            nights=nights,
+            collector=collector,
+            forgot=curation.forget,
         )
         self.seeing = SeeingOperations(
             vault=vault, account=account, confirm=lock.confirm, home=home
@@ -101,6 +110,14 @@ class Operations:
         )
         self.collecting = CollectingOperations(vault, collector, self._source)
         self.backup = BackupOperations(vault)
+        self._passages = NightPassages(vault, engine, base)
+        self._night = NightOperations(
+            vault=vault,
+            nights=nights,
+            limits=limits,
+            watch=watching.watch,
+            orders=watching.orders,
+        )
 
     # ------------------------------------------------------------------- state
 
@@ -113,6 +130,7 @@ class Operations:
         room = await asyncio.to_thread(read_room, self._home.vault)
         return {
             "state": self._nights.state.value if self._vault.is_open else LOCKED,
+            "waits_for": self._night.waits_for(),
             **held,
             **await self.limits.facts(),
             "collecting": self.collecting.running(),
@@ -124,9 +142,11 @@ class Operations:
             "service_bytes": own_bytes(),
             "engine_bytes": self._engine.resident_bytes(),
             "network_denied": self._engine.base.network_denied if self._engine.base else None,
+            "confinement": [proof.to_json() for proof in self._proofs],
             **room.shown(),
             "warnings": [
                 *room.warnings(),
+                *not_in_force(self._proofs),
                 *await asyncio.to_thread(host_warnings, self._home),
             ],
         }
@@ -148,33 +168,8 @@ class Operations:
         }
 
     async def why(self) -> Json:
-        """The conditions that there are: whether a night that is asked for now could work."""
-        if not self._vault.is_open:
-            locked = _condition("vault", False, LOCKED, "open", str(VaultIsLocked()))
-            return {"would_work": False, "conditions": [locked]}
-        preview = await self.preview()
-        problem = await asyncio.to_thread(self._base.problem)
-        room = await asyncio.to_thread(read_room, self._home.vault)
-        conditions = [
-            _condition("vault", True, "open", "open", None),
-            self.limits.condition(),
-            _condition(
-                "disk",
-                not room.is_full,
-                "unknown" if room.free_bytes is None else f"{room.free_bytes >> 20} MiB free",
-                f"{FULL_BELOW_BYTES >> 20} MiB",
-                DISK_ADVICE if room.is_full else None,
-            ),
-            _condition("base", problem is None, self._base.name, "readable", problem),
-            _condition(
-                "new text",
-                preview["enough"],
-                f"about {preview['about_tokens']} tokens",
-                f"{preview['minimum_tokens']} tokens",
-                preview["sentence"],
-            ),
-        ]
-        return {"would_work": all(c["holds"] for c in conditions), "conditions": conditions}
+        """Every condition, whether it holds, and what would have to change first."""
+        return await self._night.why()
 
     async def bases(self) -> list[Json]:
         found = await asyncio.to_thread(self._bases.all)
@@ -290,24 +285,25 @@ class Operations:
 
     # ------------------------------------------------------------------- nights
 
-    async def run_night(self) -> AsyncGenerator[Json, None]:
+    def run_night(self, *, on_battery: bool = False) -> AsyncGenerator[Json, None]:
         """Progress of the night that runs, or of a new one; closing this leaves it running."""
-        with said():
-            self._vault.check()
-        self.limits.check_not_paused()
-        async with contextlib.aclosing(self._nights.watch()) as watch:
-            async for line in watch:
-                yield line
+        return self._night.run(on_battery=on_battery)
 
     async def stop_night(self) -> Json:
         """Save a checkpoint and end; the next night goes on from there."""
-        return {"stopped": await self._nights.stop()}
+        return await self._night.stop()
+
+    async def pause_nights(self, seconds: float | None) -> Json:
+        return await self._night.pause(seconds)
+
+    async def resume_nights(self) -> Json:
+        return await self._night.resume()
 
     async def nights(self, count: int | None) -> list[Json]:
-        with said():
-            records = await self._vault.call(lambda vault: vault.ledger.nights(count))
-        running = self._nights.state is not NightState.WAITING
-        return [_night(record, running=running and i == 0) for i, record in enumerate(records)]
+        return await self._night.log(count)
+
+    def night_passages(self, night: int | None) -> AsyncGenerator[Json, None]:
+        return self._passages.of(night)
 
     # ------------------------------------------------------------------- adapters
 
@@ -362,25 +358,4 @@ def _adapter(adapter: PublishedAdapter, base: str | None) -> Json:
         "status": adapter.status.value,
         "documents": len(adapter.seen_items),
         "pinned": adapter.pinned,
-    }
-
-
-def _night(record: Json, *, running: bool) -> Json:
-    """A line of the log; a night that was cut off says how it goes on."""
-    shown = night_record.shown(record)
-    if not running and NightState(shown["state"]) in night_record.UNFINISHED:
-        shown["sentence"] = (
-            "It was interrupted; `nightloom night run --now` goes on from its last checkpoint."
-        )
-    return shown
-
-
-def _condition(name: str, holds: bool, value: str, threshold: str, reason: str | None) -> Json:
-    return {
-        "name": name,
-        "holds": holds,
-        "value": value,
-        "threshold": threshold,
-        "since": None,
-        "reason": reason,
     }

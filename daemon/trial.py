@@ -18,6 +18,7 @@ from daemon.collecting.folder_reading import FolderReading
 from daemon.collecting.folder_source import FolderSource
 from daemon.collecting.kinds import make_source
 from daemon.collecting.marker import is_marked_off
+from daemon.collecting.reading import Below
 from daemon.collecting.redaction import redact
 from daemon.collecting.skipping import Skipped, SkipReason
 from daemon.collecting.source import FoundFile
@@ -135,11 +136,10 @@ def try_alone(file: Path, *, most_bytes: int) -> Trial:
     status = place.stat()
     with closing(Extractor()) as extractor:
         content = FolderReading(
-            root=place.parent,
+            files=Below(place.parent),
             settings=SourceSettings(name="", kind="folder", path=str(place.parent)),
             most_bytes=most_bytes,
             extractor=extractor,
-            open_file=os.open,
         ).read(
             FoundFile(
                 path=place.name,

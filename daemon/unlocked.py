@@ -18,10 +18,12 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from daemon.audit_log import AuditLog
 from daemon.collecting.collector import Collector
 from daemon.config import Config
+from daemon.curation import Curation
 from daemon.engine_handle import EngineHandle
 from daemon.errors import VaultIsLocked
 from daemon.limits import Limits
 from daemon.night_runner import NightRunner
+from daemon.night_watch import NightWatch
 from daemon.redacting_again import RedactingAgain
 from daemon.vault_door import Door, VaultDoor
 from storage.errors import StorageFailing, StorageFull
@@ -43,6 +45,8 @@ class Parts:
     collector: Collector
     limits: Limits
     account: AuditLog
+    curation: Curation
+    watch: NightWatch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +60,7 @@ class Job:
     run: Callable[[], Awaitable[Any]]
     at_unlock: bool = False
     every_minutes: float | None = None
+    next_at: Callable[[], float | None] | None = None  # seconds since the epoch; asked each time
 
 
 def jobs_of(parts: Parts) -> tuple[Job, ...]:
@@ -77,6 +82,7 @@ def jobs_of(parts: Parts) -> tuple[Job, ...]:
             at_unlock=True,
             every_minutes=DAILY_MINUTES,
         ),
+        Job(name="window edge", run=parts.watch.look_again, next_at=parts.watch.next_edge),
     )
 
 
@@ -91,6 +97,7 @@ async def unlocked(parts: Parts, *, by: str) -> AsyncIterator[None]:
         by: the kind of the slot that opened it.
     """
     async with contextlib.AsyncExitStack() as cleanup:
+        cleanup.callback(parts.curation.clear)  # of those too who wait for it still
         cleanup.push_async_callback(parts.collector.clear)  # again: who was on the way in
         cleanup.push_async_callback(parts.door.lock)
         await _record(parts.door, "unlocked", {"slot": by})
@@ -103,6 +110,7 @@ async def unlocked(parts: Parts, *, by: str) -> AsyncIterator[None]:
             parts.collector.add(settings)
         cleanup.push_async_callback(parts.nights.stop)
         await cleanup.enter_async_context(at_work(jobs_of(parts)))
+        await cleanup.enter_async_context(parts.watch.at_work())
         yield
 
 
@@ -128,8 +136,23 @@ async def at_work(jobs: tuple[Job, ...]) -> AsyncIterator[None]:
         if job.name not in running or running[job.name].done():
             running[job.name] = asyncio.create_task(_run(job), name=f"job {job.name}")
 
-    scheduler = AsyncIOScheduler(timezone=datetime.UTC)  # intervals only: no local time is asked
+    async def begin_and_plan(job: Job) -> None:
+        plan(job)
+        await begin(job)
+
+    def plan(job: Job) -> None:
+        """The next run of a job that says itself when."""
+        assert job.next_at is not None
+        if (moment := job.next_at()) is not None:
+            at = datetime.datetime.fromtimestamp(moment, datetime.UTC)
+            scheduler.add_job(
+                begin_and_plan, "date", args=[job], run_date=at, misfire_grace_time=None
+            )
+
+    scheduler = AsyncIOScheduler(timezone=datetime.UTC)  # moments only: no local time is asked
     for job in jobs:
+        if job.next_at is not None:
+            plan(job)
         if job.every_minutes is not None:
             scheduler.add_job(
                 begin,

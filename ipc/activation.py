@@ -1,8 +1,7 @@
 """Sockets that systemd opened for us and handed over (`sd_listen_fds(3)`).
 
-A unit names them with `FileDescriptorName=api` and `FileDescriptorName=admin`. launchd's hand-over
-(`launch_activate_socket`) needs a call that Python does not offer; on macOS the service binds its
-sockets itself, which loses nothing but the start on first use.
+A unit names them with `FileDescriptorName=api` and `FileDescriptorName=admin`. launchd hands over
+in another way: `launchd.py`.
 """
 
 import socket

@@ -11,7 +11,15 @@ from typing import Any
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from ipc.admin_bodies import answering, choice, object_body, optional_text, text, texts
+from ipc.admin_bodies import (
+    answering,
+    choice,
+    object_body,
+    optional_text,
+    pause_seconds,
+    text,
+    texts,
+)
 from ipc.administration import AdminBackend
 from ipc.asking import Account, operations_told
 from ipc.backup_api import backup_routes
@@ -21,7 +29,7 @@ from ipc.exchange import EventStream, json_answer
 from ipc.forgetting_api import forgetting_routes
 from ipc.keys_api import keys_routes
 from ipc.limits_api import limits_routes
-from ipc.line_stream import as_operation_error, error_object, line
+from ipc.line_stream import answer_in_lines, as_operation_error, error_object, line
 from ipc.seeing_api import seeing_routes
 
 Json = dict[str, Any]
@@ -59,6 +67,7 @@ def admin_app(
     for path, act in {
         "/rescan": backend.rescan,
         "/night/stop": backend.stop_night,
+        "/night/resume": backend.resume_nights,
         "/adapters/rollback": backend.rollback,
         "/shutdown": backend.shut_down,
     }.items():
@@ -67,6 +76,8 @@ def admin_app(
     app.router.add_post("/sources", api.add_source)
     app.router.add_delete("/sources/{name}", api.remove_source)
     app.router.add_post("/night", api.run_night)
+    app.router.add_get("/night/passages", api.night_passages)
+    app.router.add_post("/night/pause", api.pause_nights)
     app.router.add_post("/adapters/use", api.use_adapter)
     app.router.add_routes(
         [
@@ -88,10 +99,11 @@ class AdminApi:
         self._backend = backend
 
     async def nights(self, request: web.Request) -> web.Response:
-        count = request.query.get("count")
-        if count is not None and not (count.isdecimal() and len(count) < 10 and int(count)):
-            raise OperationError("usage", "`count` must be a whole number above 0.")
-        return json_answer(await self._backend.nights(None if count is None else int(count)))
+        return json_answer(await self._backend.nights(_whole_number(request, "count")))
+
+    async def night_passages(self, request: web.Request) -> web.StreamResponse:
+        night = _whole_number(request, "night")
+        return await answer_in_lines(request, self._backend.night_passages(night))
 
     async def add_source(self, request: web.Request) -> web.Response:
         body = await object_body(request)
@@ -118,8 +130,10 @@ class AdminApi:
 
     async def run_night(self, request: web.Request) -> web.StreamResponse:
         """One JSON object a line, the night's log last, or `{"error": ...}` in its place."""
+        body = await object_body(request) if request.can_read_body else {}
+        on_battery = choice(body, "on_battery", otherwise=False)
         stream = EventStream(request, content_type="application/x-ndjson")
-        async with aclosing(self._backend.run_night()) as progress:
+        async with aclosing(self._backend.run_night(on_battery=on_battery)) as progress:
             first = await anext(progress, None)
             if first is None:
                 raise OperationError("failed", "The night ended without a word.")
@@ -134,6 +148,18 @@ class AdminApi:
             except ConnectionError:
                 pass  # nobody watches any more; the night goes on
         return stream.response
+
+    async def pause_nights(self, request: web.Request) -> web.Response:
+        return json_answer(
+            await self._backend.pause_nights(pause_seconds(await object_body(request)))
+        )
+
+
+def _whole_number(request: web.Request, name: str) -> int | None:
+    found = request.query.get(name)
+    if found is not None and not (found.isdecimal() and len(found) < 10 and int(found)):
+        raise OperationError("usage", f"`{name}` must be a whole number above 0.")
+    return None if found is None else int(found)
 
 
 def _no_path(body: Json) -> str:

@@ -1,5 +1,6 @@
 """What the routes of `admin.sock` share: reading a JSON body, and handlers that take nothing."""
 
+import math
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -49,6 +50,15 @@ def texts(body: Json, name: str) -> list[str]:
     if not isinstance(given, list) or not all(isinstance(one, str) for one in given):
         raise OperationError("usage", f"`{name}` must be a list of strings.")
     return given
+
+
+def pause_seconds(body: Json) -> float | None:
+    """How long a pause is; None is without an end."""
+    seconds = body.get("seconds")
+    number = isinstance(seconds, (int, float)) and not isinstance(seconds, bool)
+    if seconds is not None and not (number and math.isfinite(seconds) and 0 < seconds <= 1e9):
+        raise OperationError("usage", "`seconds` must be a number above 0.")
+    return seconds
 
 
 def choice(body: Json, name: str, *, otherwise: bool) -> bool:

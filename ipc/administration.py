@@ -65,7 +65,7 @@ class AdminBackend(Protocol):
 
     async def preview(self) -> Json: ...
 
-    def run_night(self) -> AsyncGenerator[Json, None]:
+    def run_night(self, *, on_battery: bool) -> AsyncGenerator[Json, None]:
         """Start a night now (or join the one that runs); yields progress, last the night's log.
 
         Closing the generator leaves the night running.
@@ -73,6 +73,16 @@ class AdminBackend(Protocol):
         ...
 
     async def stop_night(self) -> Json: ...
+
+    def night_passages(self, night: int | None) -> AsyncGenerator[Json, None]:
+        """Held-out passages, continued before and after that night, or the last that published."""
+        ...
+
+    async def pause_nights(self, seconds: float | None) -> Json:
+        """For so long or until `resume_nights`; collecting goes on."""
+        ...
+
+    async def resume_nights(self) -> Json: ...
 
     async def nights(self, count: int | None) -> list[Json]: ...
 

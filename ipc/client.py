@@ -62,7 +62,8 @@ class AdminClient(
         place have none.
 
         `me` are the user's own addresses or names there, `own` whether it is mostly the user's own
-        writing, `keep_deleted` whether text stays when its file goes.
+        writing, `keep_deleted` whether text stays when its file goes. Returns when exports there
+        were looked through for who speaks in them, however long that takes.
         """
         body = {
             "name": name,
@@ -74,7 +75,7 @@ class AdminClient(
             "own": own,
             "keep_deleted": keep_deleted,
         }
-        return self._object("POST", "/sources", body)
+        return self._object("POST", "/sources", body, timeout=None)
 
     def remove_source(self, name: str) -> Json:
         return self._object("DELETE", f"/sources/{quote(name, safe='')}")
@@ -86,18 +87,29 @@ class AdminClient(
     def preview(self) -> Json:
         return self._object("GET", "/preview", timeout=None)
 
-    def run_night(self) -> Iterator[Json]:
+    def run_night(self, *, on_battery: bool = False) -> Iterator[Json]:
         """Progress as it comes, last the night's log entry.
 
         Leaving the iterator leaves the night running.
         """
-        return self._lines("POST", "/night")
+        return self._lines("POST", "/night", {"on_battery": on_battery})
 
     def stop_night(self) -> Json:
         return self._object("POST", "/night/stop")
 
+    def pause_nights(self, seconds: float | None = None) -> Json:
+        """Returns when the night that runs has saved its checkpoint."""
+        return self._object("POST", "/night/pause", {"seconds": seconds}, timeout=None)
+
+    def resume_nights(self) -> Json:
+        return self._object("POST", "/night/resume")
+
     def nights(self, count: int | None = None) -> list[Json]:
         return self._list("/nights" if count is None else f"/nights?count={count}")
+
+    def night_passages(self, night: int | None = None) -> Iterator[Json]:
+        """As they come; the engine may have to start for them."""
+        return self._lines("GET", "/night/passages" + ("" if night is None else f"?night={night}"))
 
     def adapters(self) -> list[Json]:
         return self._list("/adapters")

@@ -3,12 +3,18 @@
 Turns HTTP into calls of `LimitsBackend`.
 """
 
-import math
-from typing import Any, Protocol
+from typing import Protocol
 
 from aiohttp import web
 
-from ipc.admin_bodies import Json, answering, object_body, optional_text, text
+from ipc.admin_bodies import (
+    Json,
+    answering,
+    object_body,
+    optional_text,
+    pause_seconds,
+    text,
+)
 from ipc.errors import OperationError
 from ipc.exchange import json_answer
 
@@ -95,10 +101,7 @@ class _LimitsApi:
         return json_answer(await self._backend.resume_source(request.match_info["name"]))
 
     async def pause(self, request: web.Request) -> web.Response:
-        seconds = (await object_body(request)).get("seconds")
-        if seconds is not None and not _is_length(seconds):
-            raise OperationError("usage", "`seconds` must be a number above 0.")
-        return json_answer(await self._backend.pause(seconds))
+        return json_answer(await self._backend.pause(pause_seconds(await object_body(request))))
 
     async def delete_adapter(self, request: web.Request) -> web.Response:
         body = await object_body(request)
@@ -110,8 +113,3 @@ def _days(body: Json) -> int | None:
     if days is not None and (isinstance(days, bool) or not isinstance(days, int)):
         raise OperationError("usage", "`days` must be a whole number.")
     return days
-
-
-def _is_length(seconds: Any) -> bool:
-    number = isinstance(seconds, (int, float)) and not isinstance(seconds, bool)
-    return number and math.isfinite(seconds) and 0 < seconds <= 1e9

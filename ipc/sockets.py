@@ -18,6 +18,7 @@ from typing import Self
 
 from ipc.activation import take_activated
 from ipc.errors import ServiceAlreadyRunning, SocketPathTooLong, UnsafeSocketFolder
+from ipc.launchd import take_from_launchd
 
 # sizeof(sun_path) less the final zero
 PATH_LIMIT_BYTES = 103 if sys.platform == "darwin" else 107
@@ -45,7 +46,7 @@ class ServiceSockets:
 
     @classmethod
     def claim(cls, runtime_folder: Path, *, environ: MutableMapping[str, str]) -> Self:
-        """Takes the lock, then takes over systemd's sockets or binds its own.
+        """Takes the lock, then takes over the manager's sockets or binds its own.
 
         Args:
             runtime_folder: made when missing.
@@ -60,6 +61,8 @@ class ServiceSockets:
         paths = {"api": api_socket_path(runtime_folder), "admin": admin_socket_path(runtime_folder)}
         try:
             opened.update(take_activated(environ, pid=os.getpid()))
+            if sys.platform == "darwin":
+                opened.update(take_from_launchd())
             to_bind = {name: path for name, path in paths.items() if name not in opened}
             for path in sorted(to_bind.values(), key=path_bytes, reverse=True):
                 check_path_length(path)  # the longest first: it says by how much all fit

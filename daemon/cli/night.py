@@ -5,7 +5,9 @@ import click
 from daemon.cli import text
 from daemon.cli.errors import NightLost, NightOnlyNow
 from daemon.cli.exits import ExitCode
+from daemon.cli.night_show import passages, show_night
 from daemon.cli.output import Json, json_option, say, show, show_line
+from daemon.cli.pause import Duration
 from daemon.cli.reaching import administration
 
 DEFAULT_NIGHTS = 10
@@ -17,11 +19,17 @@ def night() -> None:
 
 
 @night.command("run")
-@click.option("--now", is_flag=True, help="Do not wait for the machine to be idle; start at once.")
+@click.option(
+    "--now", is_flag=True, help="At once: whoever is there, and outside of the window too."
+)
+@click.option("--on-battery", is_flag=True, help="Also while the machine runs on its battery.")
 @json_option
 @click.pass_context
-def run_night(context: click.Context, now: bool, as_json: bool) -> None:
+def run_night(context: click.Context, now: bool, on_battery: bool, as_json: bool) -> None:
     """Start a night and watch it; Ctrl-C stops the watching, not the night.
+
+    It is refused while the machine is too hot, or has too little memory or disk; `nightloom why`
+    shows that. Nights that failed before do not count any more.
 
     A night that its gate refused is a result and no failure. With --json, one line for each step
     of progress, the last one with the night's log entry.
@@ -29,7 +37,7 @@ def run_night(context: click.Context, now: bool, as_json: bool) -> None:
     if not now:
         raise NightOnlyNow
     with administration() as service:
-        progress = service.run_night()
+        progress = service.run_night(on_battery=on_battery)
         if as_json:
             entry: Json = {}
             for line in progress:
@@ -51,6 +59,29 @@ def run_night(context: click.Context, now: bool, as_json: bool) -> None:
         context.exit(ExitCode.FAILED)
 
 
+@night.command("pause")
+@click.option(
+    "--for", "seconds", type=Duration(), metavar="TIME", help="End by itself after 30m, 2h, 1d ..."
+)
+@json_option
+def pause_nights(seconds: float | None, as_json: bool) -> None:
+    """Let no night work until `nightloom night resume`; collecting goes on.
+
+    A night that runs saves a checkpoint and ends; the next one goes on from there. A restart does
+    not end the pause.
+    """
+    with administration() as service:
+        show(service.pause_nights(seconds), as_json, _paused_text)
+
+
+@night.command("resume")
+@json_option
+def resume_nights(as_json: bool) -> None:
+    """Let nights begin by themselves again: after a pause, and after they failed."""
+    with administration() as service:
+        show(service.resume_nights(), as_json, _resumed_text)
+
+
 @night.command()
 @click.argument("count", metavar="[N]", type=click.IntRange(min=1), default=DEFAULT_NIGHTS)
 @json_option
@@ -58,6 +89,28 @@ def log(count: int, as_json: bool) -> None:
     """Show what the last N nights did, newest first."""
     with administration() as service:
         show(service.nights(count), as_json, _nights_text)
+
+
+night.add_command(show_night)
+night.add_command(passages)
+
+
+def _paused_text(answer: Json) -> str:
+    until = answer["until"]
+    if until is None:
+        return "Nights are paused. `nightloom night resume` lets them work again."
+    return (
+        f"Nights are paused until {text.moment(until)}. `nightloom night resume` lets them work "
+        "earlier."
+    )
+
+
+def _resumed_text(answer: Json) -> str:
+    if answer["was_paused"]:
+        return "Nights work again when all conditions hold; `nightloom why` shows them."
+    return (
+        "Nights were not paused. They begin when all conditions hold; `nightloom why` shows them."
+    )
 
 
 def _ending(entry: Json) -> str:
@@ -92,6 +145,7 @@ def _nights_text(answer: list[Json]) -> str:
         return "No nights yet; start one with `nightloom night run --now`."
     rows = [
         (
+            text.value(entry["id"]),
             text.moment(entry["started_at"]),
             text.value(entry["state"]),
             text.count(entry["documents"]),
@@ -105,6 +159,7 @@ def _nights_text(answer: list[Json]) -> str:
         for entry in answer
     ]
     headings = (
+        "id",
         "started",
         "state",
         "documents",
@@ -115,4 +170,4 @@ def _nights_text(answer: list[Json]) -> str:
         "time",
         "reason",
     )
-    return text.table(headings, rows, right="  rrrr r")
+    return text.table(headings, rows, right="r  rrrr r")

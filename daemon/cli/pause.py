@@ -7,7 +7,7 @@ from daemon.cli.output import Json, json_option, show
 from daemon.cli.reaching import administration
 
 
-class _Duration(click.ParamType[float]):
+class Duration(click.ParamType[float]):
     """A length of time such as `2h`, in seconds."""
 
     name = "duration"
@@ -25,7 +25,7 @@ class _Duration(click.ParamType[float]):
 
 @click.command()
 @click.option(
-    "--for", "seconds", type=_Duration(), metavar="TIME", help="End by itself after 30m, 2h, 1d ..."
+    "--for", "seconds", type=Duration(), metavar="TIME", help="End by itself after 30m, 2h, 1d ..."
 )
 @json_option
 def pause(seconds: float | None, as_json: bool) -> None:

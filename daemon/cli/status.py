@@ -3,6 +3,7 @@
 import click
 
 from daemon.cli import text
+from daemon.cli.headline import headline
 from daemon.cli.limit_lines import limit_sentences
 from daemon.cli.output import Json, json_option, show
 from daemon.cli.reaching import administration
@@ -48,7 +49,8 @@ def _extent(kept: Json | None) -> str:
 
 
 def _status_text(answer: Json) -> str:
-    shown = text.pairs((label, show_as(answer.get(key))) for key, label, show_as in STATUS_LINES)
+    shown = headline(answer) + "\n\n"
+    shown += text.pairs((label, show_as(answer.get(key))) for key, label, show_as in STATUS_LINES)
     if locked := answer.get("locked"):
         shown += "\n\n" + _locked_text(locked)
     for warning in answer.get("warnings", ()):
@@ -80,7 +82,6 @@ def _locked_text(locked: Json) -> str:
 
 
 def _why_text(answer: Json) -> str:
-    verdict = "A night could work now." if answer["would_work"] else "A night would not work now."
     rows = [
         (
             MARKS[condition["holds"]],
@@ -88,9 +89,33 @@ def _why_text(answer: Json) -> str:
             text.value(condition.get("value")),
             text.value(condition.get("threshold")),
             text.moment(condition.get("since")),
-            text.value(condition.get("reason")),
+            text.value(condition.get("advice") or condition.get("reason")),
         )
         for condition in answer["conditions"]
     ]
-    headings = ("", "condition", "is", "needs", "since", "reason")
-    return verdict + ("\n\n" + text.table(headings, rows) if rows else "")
+    headings = ("", "condition", "is", "needs", "since", "what would change it")
+    parts = [
+        _verdict(answer),
+        *([text.table(headings, rows)] if rows else []),
+        *_what_ends_nights(),
+    ]
+    return "\n\n".join(parts)
+
+
+def _verdict(answer: Json) -> str:
+    """With what has to change first."""
+    if answer["would_work"]:
+        return "A night could work now."
+    first = next((c for c in answer["conditions"] if c["name"] == answer.get("first")), None)
+    if first is None:
+        return "A night would not work now."
+    advice = text.value(first.get("advice") or first.get("reason"))
+    return f"A night would not work now. First: {text.value(first['name'])}. {advice}"
+
+
+def _what_ends_nights() -> list[str]:
+    """Of this machine's settings: a closed lid, a logout; the service need not be asked."""
+    from daemon.conditions.host_facts import night_findings, read_host_facts
+
+    found = [one for one in night_findings(read_host_facts()) if one.advice]
+    return [f"{text.value(one.name)}: {text.value(one.value)}. {one.advice}" for one in found]

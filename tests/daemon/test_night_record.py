@@ -31,7 +31,7 @@ ALLOWED = {
     (W, PR),
     (PR, T), (PR, W), (PR, Y), (PR, F),
     (T, J), (T, Y), (T, F), (T, PR),
-    (Y, PR), (Y, F),
+    (Y, PR), (Y, T), (Y, J), (Y, F),
     (J, PU), (J, R), (J, F), (J, PR), (J, Y),
     (PU, D), (PU, F), (PU, PR),
 }  # fmt: skip

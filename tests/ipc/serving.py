@@ -140,6 +140,7 @@ class Administration:
 
     night: Callable[[], AsyncGenerator[Json, None]] = one_night
     error: Exception | None = None
+    on_battery: bool | None = None
     shut: threading.Event = field(default_factory=threading.Event)
     keys: FakeKeys = field(default_factory=FakeKeys)
     forgetting: FakeForgetting = field(default_factory=FakeForgetting)
@@ -174,11 +175,21 @@ class Administration:
     async def preview(self) -> Json:
         return await self._answer("preview")
 
-    def run_night(self) -> AsyncGenerator[Json, None]:
+    def run_night(self, *, on_battery: bool) -> AsyncGenerator[Json, None]:
+        self.on_battery = on_battery
         return self.night()
+
+    async def pause_nights(self, seconds: float | None) -> Json:
+        return await self._answer("pause_nights", seconds=seconds)
+
+    async def resume_nights(self) -> Json:
+        return await self._answer("resume_nights")
 
     async def stop_night(self) -> Json:
         return await self._answer("stop_night")
+
+    async def night_passages(self, night: int | None) -> AsyncGenerator[Json, None]:
+        yield await self._answer("night_passages", night=night)
 
     async def nights(self, count: int | None) -> list[Json]:
         return [await self._answer("nights", count=count)]

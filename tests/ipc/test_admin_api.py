@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 import threading
 from collections.abc import AsyncGenerator
 from pathlib import Path
@@ -27,6 +28,8 @@ def test_every_operation_reaches_the_service_and_comes_back(tmp_path: Path) -> N
         assert admin.stop_night() == {"did": "stop_night"}
         assert admin.nights() == [{"did": "nights", "count": None}]
         assert admin.nights(3) == [{"did": "nights", "count": 3}]
+        assert list(admin.night_passages()) == [{"did": "night_passages", "night": None}]
+        assert list(admin.night_passages(7)) == [{"did": "night_passages", "night": 7}]
         assert admin.adapters() == [{"did": "adapters"}]
         assert admin.use_adapter("0123456789ab") == {
             "did": "use_adapter",
@@ -59,6 +62,20 @@ def test_a_night_is_followed_to_its_log(tmp_path: Path) -> None:
             {"state": "training", "steps": 3},
             {"id": 1, "state": "done", "verdict": "passed"},
         ]
+
+
+def test_nights_are_asked_for_on_battery_and_paused(tmp_path: Path) -> None:
+    administration = Administration()
+    with house(tmp_path / "run", administration=administration) as served:
+        list(served.admin.run_night(on_battery=True))
+        asked = [administration.on_battery]
+        assert served.ask("POST", "/night", path=served.admin_path).status == 200  # no body
+        assert [*asked, administration.on_battery] == [True, False]
+        assert served.admin.pause_nights(60.0)["seconds"] == 60.0
+        assert served.admin.pause_nights()["seconds"] is None
+        assert served.admin.resume_nights() == {"did": "resume_nights"}
+        with pytest.raises(OperationError, match="above 0"):
+            served.admin.pause_nights(-1.0)
 
 
 def test_progress_comes_while_the_night_runs(tmp_path: Path) -> None:
@@ -184,6 +201,24 @@ def test_nobody_listening_is_said_as_such(tmp_path: Path) -> None:
         admin.status()
     with pytest.raises(NotRunning):
         next(AdminClient(tmp_path / "never.sock").run_night())
+
+
+def test_a_service_that_ends_while_it_looks_through_a_source_is_noticed(tmp_path: Path) -> None:
+    path = tmp_path / "admin.sock"
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(path))
+        listening.listen()
+
+        def end_after_the_request() -> None:
+            arrived, _ = listening.accept()
+            with arrived:
+                arrived.recv(1)
+
+        service = threading.Thread(target=end_after_the_request)
+        service.start()
+        with pytest.raises(AnswerCutShort):
+            AdminClient(path).add_source("/home/a/Export", kind="chats")
+        service.join()
 
 
 def test_a_service_that_ends_in_mid_night_is_noticed(tmp_path: Path) -> None:

@@ -69,7 +69,10 @@ class Nightloom:
         self.passphrase = root / "passphrase"
         self.gives_passphrase = True  # to the service, with --passphrase-file
         # of the service and of commands; nobody's own keyring is ever touched
-        self.environ = {"DBUS_SESSION_BUS_ADDRESS": f"unix:path={root}/no-bus"}
+        self.environ = {
+            "DBUS_SESSION_BUS_ADDRESS": f"unix:path={root}/no-bus",
+            "DBUS_SYSTEM_BUS_ADDRESS": f"unix:path={root}/no-bus",
+        }
         self._process: subprocess.Popen[bytes] | None = None
         for folder in (self.home_folder, self.notes, self.temporary):
             folder.mkdir(mode=0o700, exist_ok=True)
@@ -80,7 +83,11 @@ class Nightloom:
 
     # ------------------------------------------------------------------- before it runs
 
-    def configure(self, text: str) -> None:
+    def configure(self, text: str, *, automatic: bool = False) -> None:
+        """Nights begin when a test says so, unless it says otherwise."""
+        if not automatic:
+            by_hand = "[night]\nautomatic = false\n"
+            text = text.replace("[night]\n", by_hand) if "[night]\n" in text else by_hand + text
         self.home.config_file.write_text(text, "utf-8")
 
     def make_vault(self) -> None:
@@ -107,6 +114,8 @@ class Nightloom:
 
     def spawn(self) -> "subprocess.Popen[bytes]":
         """A service in this home, not waited for."""
+        if not self.home.config_file.exists():
+            self.configure("")
         environment = {name: text for name, text in os.environ.items() if name != VARIABLE}
         environment |= self.environ | {
             "NIGHTLOOM_HOME": str(self.home.root),

@@ -66,8 +66,8 @@ def test_a_service_that_starts_locked_opens_when_the_keyring_does(
         assert "nightloom unlock" in refused.stderr
     assert place.run("status").exit_code == 0
     assert [base["name"] for base in place.admin.bases()] == ["builtin"]
-    (why,) = place.admin.why()["conditions"]
-    assert (why["name"], why["holds"]) == ("vault", False)
+    why = place.admin.why()
+    assert (why["would_work"], why["first"]) == (False, "locked")
     with place.client() as client, pytest.raises(openai.InternalServerError) as caught:
         client.chat.completions.create(model="base", messages=[{"role": "user", "content": "?"}])
     assert caught.value.code == "vault_locked"

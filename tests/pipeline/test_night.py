@@ -18,7 +18,7 @@ NIGHT_KEYS = {
 STATUS_KEYS = {
     "state", "base", "adapter", "documents", "pending_documents", "engine", "resident_bytes",
 }  # fmt: skip
-CONDITION_KEYS = {"name", "holds", "value", "threshold", "since", "reason"}
+CONDITION_KEYS = {"name", "holds", "value", "threshold", "since", "reason", "advice", "overridden"}
 ADAPTER_KEYS = {"sha256", "parent", "base", "trained_at", "status", "documents"}
 SOURCE_KEYS = {
     "name", "kind", "path", "state", "documents", "last_scan_at", "skipped", "last_error",
@@ -62,7 +62,11 @@ def test_a_night_on_ones_own_notes_predicts_them_better_and_passes(story: Story)
 
 def test_the_log_keeps_what_the_night_did(story: Story) -> None:
     log = story.place.admin.nights()
-    assert [each for each in log if each["id"] == story.entry["id"]] == [story.entry]
+    (kept,) = [each for each in log if each["id"] == story.entry["id"]]
+    account = {name: kept.pop(name) for name in ("lost", "timeline")}
+    assert kept == {name: value for name, value in story.entry.items() if name not in account}
+    worked = sum(one["seconds"] for one in account["timeline"] if one["what"] == "work")
+    assert worked == pytest.approx(kept["seconds"], abs=5.0)
     assert set(story.entry) >= NIGHT_KEYS
     assert "plan" not in story.entry
     assert 0 < story.entry["documents"] < story.preview["total_new_documents"]
@@ -98,6 +102,16 @@ def test_an_adapter_answers_without_a_restart(story: Story) -> None:
 def test_chat_is_answered_while_the_night_trains(story: Story) -> None:
     assert story.answer_in_the_night
     assert story.engine_in_the_night == "training"
+
+
+def test_what_a_night_changed_can_be_read(story: Story) -> None:
+    result = story.place.run("night", "passages", "--json")
+
+    assert result.exit_code == 0, result.output
+    passages = [json.loads(line) for line in result.stdout.splitlines()]
+    assert len(passages) == 3
+    assert all(one["before"] and one["after"] and one["written"] for one in passages)
+    assert any(one["before"] != one["after"] for one in passages)
 
 
 def test_the_night_leaves_no_checkpoint_behind(story: Story) -> None:
@@ -158,7 +172,7 @@ def test_what_is_read_has_stable_keys(story: Story) -> None:
     assert set(status) >= STATUS_KEYS
     assert (status["state"], status["base"]) == ("waiting", "builtin")
     why = read(story, "why")
-    assert set(why) == {"would_work", "conditions"}
+    assert set(why) == {"would_work", "first", "conditions"}
     assert all(set(condition) == CONDITION_KEYS for condition in why["conditions"])
     assert all(set(each) >= NIGHT_KEYS for each in read(story, "night", "log"))
     (adapter,) = read(story, "adapters", "list")

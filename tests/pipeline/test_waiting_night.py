@@ -32,10 +32,9 @@ def edit_all(place: Nightloom) -> None:
 
 
 def new_text(place: Nightloom) -> Json:
-    """The condition of that name in `nightloom why`."""
+    """The condition about text in `nightloom why`."""
     why: Json = json.loads(place.run("why", "--json").stdout)
-    (found,) = [each for each in why["conditions"] if each["name"] == "new text"]
-    assert why["would_work"] == found["holds"]
+    (found,) = [each for each in why["conditions"] if each["name"] == "text"]
     return dict(found)
 
 
@@ -51,7 +50,7 @@ def test_preview_and_why_say_what_a_night_of_edits_alone_will_wait_for(started: 
     assert (preview["enough"], preview["missing_tokens"], preview["missing_documents"]) == (
         False, 0, 3,
     )  # fmt: skip
-    assert preview["sentence"] == condition["reason"] == entry["sentence"]
+    assert preview["sentence"] == condition["advice"] == entry["sentence"]
     assert "3 more new documents" in entry["sentence"]
     assert started.engine_pid() is None  # one that was started would stay for minutes
     assert started.admin.status()["engine"] == "stopped"

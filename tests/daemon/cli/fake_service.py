@@ -104,6 +104,13 @@ NIGHT: Json = {
     "stage_seconds": {"preparing": 5.0, "training": 140.0, "judging": 10.0},
     "lost": {},
 }
+PASSAGE: Json = {
+    "document": 12,
+    "beginning": "The bees came back on Tuesday, and",
+    "written": " I counted them twice.",
+    "before": " the king of the country was dead.",
+    "after": " I counted the hives.\x1b[2J",
+}
 STEPS: list[Json] = [
     {"state": "preparing", "stage_progress": None},
     {
@@ -194,8 +201,8 @@ class FakeAdmin:
         self._note("preview")
         return self.preview_answer
 
-    async def run_night(self) -> AsyncGenerator[Json, None]:
-        self._note("run_night")
+    async def run_night(self, *, on_battery: bool) -> AsyncGenerator[Json, None]:
+        self._note("run_night", on_battery=on_battery)
         for step in STEPS:
             yield step
         if self.during_night is not None:
@@ -206,6 +213,19 @@ class FakeAdmin:
     async def stop_night(self) -> Json:
         self._note("stop_night")
         return {}
+
+    async def pause_nights(self, seconds: float | None) -> Json:
+        self._note("pause_nights", seconds=seconds)
+        until = None if seconds is None else 1_795_000_000.0 + seconds
+        return {"nights_paused": True, "until": until}
+
+    async def resume_nights(self) -> Json:
+        self._note("resume_nights")
+        return {"nights_paused": False, "until": None, "was_paused": True}
+
+    async def night_passages(self, night: int | None) -> AsyncGenerator[Json, None]:
+        self._note("night_passages", night=night)
+        yield PASSAGE
 
     async def nights(self, count: int | None) -> list[Json]:
         self._note("nights", count=count)

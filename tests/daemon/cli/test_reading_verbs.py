@@ -19,6 +19,9 @@ READ_VERBS: list[tuple[list[str], Any]] = [
     (["privacy", "sources", "list"], [fake_service.SOURCE]),
     (["privacy", "preview"], fake_service.PREVIEW),
     (["night", "log"], [fake_service.NIGHT]),
+    (["night", "show"], fake_service.NIGHT),
+    (["night", "show", "7"], fake_service.NIGHT),
+    (["night", "passages"], fake_service.PASSAGE),
     (["adapters", "list"], [fake_service.ADAPTER]),
 ]
 
@@ -34,7 +37,7 @@ def test_json_is_the_service_s_answer_and_nothing_else(
 
 
 def test_status_is_one_fact_a_line(run: Run, service: FakeAdmin) -> None:
-    lines = run("status").stdout.splitlines()
+    lines = run("status").stdout.splitlines()[2:]
 
     assert [line.split("  ")[0].strip() for line in lines][:2] == ["state", "base"]
     assert "adapter          0123456789ab" in lines
@@ -151,6 +154,35 @@ def test_the_log_asks_for_as_many_nights_as_wanted(run: Run, service: FakeAdmin)
     run("night", "log", "3", "--json")
 
     assert service.asked == [("nights", {"count": 3})]
+
+
+def test_one_night_is_shown_with_where_its_time_went(run: Run, service: FakeAdmin) -> None:
+    service.night_list = [
+        fake_service.NIGHT
+        | {
+            "lost": {"not_running": 600.0, "presence": 60.0},
+            "timeline": [
+                {"at": 1_795_000_000.0, "what": "presence", "seconds": 60.0},
+                {"at": 1_795_000_060.0, "what": "work", "seconds": 155.0},
+            ],
+        }
+    ]
+
+    said = run("night", "show", "7").stdout
+
+    assert "held-out loss  -15.0 %" in said
+    assert "the service did not run  10 min 00 s" in said
+    assert "2 min 35 s  worked" in said
+    assert run("night", "show", "8").exit_code == 2
+
+
+def test_passages_stand_below_one_another(run: Run, service: FakeAdmin) -> None:
+    *_, you, before, after = run("night", "passages", "7").stdout.rstrip().splitlines()
+
+    assert service.asked == [("night_passages", {"night": 7})]
+    assert you == "you     I counted them twice."
+    assert before == "before  the king of the country was dead."
+    assert after == "after   I counted the hives.[2J"
 
 
 def test_names_cannot_drive_the_terminal(run: Run, service: FakeAdmin) -> None:
