@@ -9,7 +9,7 @@ CONSTRAINTS := packaging/constraints.txt packaging/constraints-cuda.txt
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check \
 	$(addprefix --constraint ,$(CONSTRAINTS))
 
-.PHONY: setup demo test torture lint check clean
+.PHONY: setup demo test torture lint check deb boot-test clean
 
 setup: $(READY)
 
@@ -33,12 +33,15 @@ test: $(READY)
 
 # A process that works in a vault is killed a thousand times at random moments; a line `make torture
 # KILLS=... SEED=...` that it prints repeats a run as far as the machine's pace lets it. After that
-# damaged files of every kind are read for a minute.
+# damaged files of every kind are read for a minute, and nights on the built-in base are held, stopped
+# and taken up again two hundred times.
 KILLS ?= 1000
 FUZZ_SECONDS ?= 60
+INTERRUPTIONS ?= 200
 torture: $(READY)
 	$(BIN)/python -m tests.crash.vault_torture --kills $(KILLS) $(if $(SEED),--seed $(SEED))
 	$(BIN)/python -m tests.crash.extraction_torture --seconds $(FUZZ_SECONDS) $(if $(SEED),--seed $(SEED))
+	$(BIN)/python -m tests.crash.yield_torture --interruptions $(INTERRUPTIONS) $(if $(SEED),--seed $(SEED))
 
 lint: $(READY)
 	$(BIN)/ruff check .
@@ -47,6 +50,14 @@ lint: $(READY)
 
 # The same as .ci/run, which also installs what the system lacks.
 check: lint test
+
+# A Debian package with an environment of its own, for the Python of this system: some minutes.
+deb: $(READY)
+	$(BIN)/python packaging/deb/make_deb.py
+
+# Boots a Debian in a container, installs the package there and runs a night: root, and a mirror.
+boot-test: $(READY)
+	packaging/deb/boot-test $(PACKAGE)
 
 clean:
 	rm -rf $(VENV) build *.egg-info trainer/_nf4.*
