@@ -44,7 +44,7 @@ def use(name: str, as_json: bool) -> None:
         raise BaseBroken(base.problem)
     changed = _configured() != name
     if changed:
-        _configure(home().config_file, name)
+        configure(home().config_file, name)
     running = _running()
     identity = base.facts.identity
     answer = {
@@ -106,7 +106,8 @@ def _configured() -> str:
     return load_config(home().config_file).engine.base
 
 
-def _configure(config_file: Path, name: str) -> None:
+def configure(config_file: Path, name: str) -> None:
+    """Write down which base is used. Raises ConfigError, ConfigNotEdited."""
     from daemon.config_edit import with_base
     from storage.durable import replace_file
 

@@ -1,6 +1,7 @@
-"""The demo's service: a child process with its own session, started, waited for and ended.
+"""The demo's service, and the guide's: a child process with its own session, started, waited for
+and ended.
 
-The passphrase goes through a pipe. The child ends with the demo, even when that is killed.
+The passphrase goes through a pipe. The child ends with its parent, even when that is killed.
 """
 
 import os
@@ -42,9 +43,13 @@ class DemoService:
 
     @classmethod
     def start(
-        cls, home: Path, passphrase: str, cleanup: ExitStack, interrupts: Interrupts
+        cls, home: Path | None, passphrase: str | None, cleanup: ExitStack, interrupts: Interrupts
     ) -> "DemoService":
         """Starts the service and waits until it can be asked.
+
+        Args:
+            home: None is the home that the environment names.
+            passphrase: without one the service runs locked where no slot opens by itself.
 
         Raises `DemoServiceDied` and `DemoServiceSlow`.
         """
@@ -54,9 +59,11 @@ class DemoService:
         reading, writing = os.pipe()
         try:
             with interrupts.held():
-                service = cls(_spawn(home, reading, messages), messages)
+                pipe = None if passphrase is None else reading
+                service = cls(_spawn(home, pipe, messages), messages)
                 cleanup.callback(service.stop)
-            os.write(writing, passphrase.encode())
+            if passphrase is not None:
+                os.write(writing, passphrase.encode())
         finally:
             os.close(reading)
             os.close(writing)
@@ -117,21 +124,24 @@ class DemoService:
             pass
 
 
-def _spawn(home: Path, passphrase_pipe: int, messages: IO[bytes]) -> "subprocess.Popen[bytes]":
+def _spawn(
+    home: Path | None, passphrase_pipe: int | None, messages: IO[bytes]
+) -> "subprocess.Popen[bytes]":
     code = Path(daemon.__file__).parents[1]  # the child runs the same code, from anywhere
     environment = {name: text for name, text in os.environ.items() if name != VARIABLE}
-    environment |= {"NIGHTLOOM_HOME": str(home), "PYTHONPATH": str(code)}
+    environment |= {"PYTHONPATH": str(code)}
+    if home is not None:
+        environment |= {"NIGHTLOOM_HOME": str(home)}
+    words = [*SERVICE_COMMAND, "--die-with", str(os.getpid())]
+    if passphrase_pipe is not None:
+        words += ["--passphrase-file", f"/dev/fd/{passphrase_pipe}"]
     return subprocess.Popen(
-        [
-            *SERVICE_COMMAND,
-            *("--passphrase-file", f"/dev/fd/{passphrase_pipe}"),
-            *("--die-with", str(os.getpid())),
-        ],
+        words,
         env=environment,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=messages,
-        pass_fds=(passphrase_pipe,),
+        pass_fds=() if passphrase_pipe is None else (passphrase_pipe,),
         start_new_session=True,  # Ctrl-C in the terminal is the demo's to handle
     )
 

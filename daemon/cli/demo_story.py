@@ -25,6 +25,13 @@ from ipc.client import AdminClient, InferenceClient
 from ipc.errors import AnswerCutShort, NotRunning
 
 NOTES = Path(daemon.__file__).with_name("demo_notes")
+CONFIGURATION = """\
+[night]
+automatic = false  # the demo says when
+
+[conditions]
+max_celsius = 100  # for a minute or two
+"""
 NEXT_STEPS = """\
 That was all on this machine. To let it learn from what you write:
   nightloom init                        your own vault
@@ -99,6 +106,7 @@ def _create_vault(paths: Home, passphrase: str) -> None:
     paths.create_folders()
     vault, _recovery_key = Vault.create(paths.vault, passphrase=passphrase)
     vault.close()
+    paths.config_file.write_text(CONFIGURATION, "utf-8")
 
 
 def _collect(paths: Home) -> int | None:
@@ -114,7 +122,7 @@ def _run_night(paths: Home, stages: Stages) -> Json:
     """One night, watched to its end; its log entry."""
     entry: Json = {}
     with AdminClient(paths.admin_socket) as service:
-        for line in service.run_night():
+        for line in service.run_night(on_battery=True):
             if "night" in line:
                 entry = line["night"]
             else:

@@ -39,6 +39,8 @@ def _examined(place: "Home") -> Json:
     from daemon.bases import Bases
     from daemon.cli.base_fits import NONE, fits
     from daemon.cli.machine_speed import measure
+    from daemon.cli.service_status import from_service
+    from daemon.conditions.host_facts import night_findings, read_host_facts
     from daemon.doctor import Readings, findings
     from daemon.host_checks import examine_machine
     from daemon.memory_reading import available_bytes, machine_bytes
@@ -70,6 +72,8 @@ def _examined(place: "Home") -> Json:
     return {
         "findings": [finding.to_json() for finding in findings(read)],
         "host": [finding.to_json() for finding in examine_machine(place)],
+        "nights": [finding.to_json() for finding in night_findings(read_host_facts())],
+        "service": from_service(),
         "bases": [{"name": name} | one for name, one in found.items()],
         "machine": machine,
     }
@@ -102,6 +106,7 @@ def _existing(folder: Path) -> Path:
 
 def _doctor_text(answer: Json) -> str:
     from daemon.cli import base_fits
+    from daemon.cli.service_status import confinement_text
 
     rows = [
         (
@@ -127,6 +132,8 @@ def _doctor_text(answer: Json) -> str:
         [
             text.table(("", "what", "is", "what to do"), rows),
             findings_table("privacy", answer["host"]),
+            findings_table("nights", answer["nights"]),
+            confinement_text(answer["service"]),
             text.table(headings, bases, right=" rr r"),
             base_fits.explained(),
         ]

@@ -20,13 +20,25 @@ The docstring of each class is the sentence the user reads; none of them holds t
     ├── ExportBroken
     ├── NightOnlyNow
     ├── NightLost
+    ├── NoSuchNight
     ├── RotationLost
     ├── NobodyToAsk
     ├── NothingToForgetNamed
     ├── TextNotGiven
     ├── NotConfirmed
+    ├── NoServiceManager
+    ├── ServiceInForeground
+    ├── ServiceNotStarted
+    ├── ServiceNotStopped
+    ├── HomeNotKnown
+    ├── FileInTheWay
     ├── BenchFailed
     ├── BenchDied
+    ├── SetupError
+    │   ├── SetupNeedsTerminal
+    │   ├── SetupServiceDied
+    │   ├── SetupServiceSlow
+    │   └── SetupBaseNotAdded
     └── DemoError
         ├── DemoFolderTaken
         ├── DemoServiceDied
@@ -34,6 +46,8 @@ The docstring of each class is the sentence the user reads; none of them holds t
         ├── DemoNightWithoutAdapter
         └── DemoNotesMissing
 """
+
+from pathlib import Path
 
 
 class CommandError(Exception):
@@ -117,7 +131,12 @@ class ExportBroken(CommandError):
 
 
 class NightOnlyNow(CommandError):
-    """Nights are started by hand for now; start one with `nightloom night run --now`."""
+    """Nights begin by themselves when all conditions hold, which `nightloom why` shows; start one
+    at once with `nightloom night run --now`."""
+
+
+class NoSuchNight(CommandError):
+    """There is no such night; `nightloom night log --json` gives their numbers."""
 
 
 class NightLost(CommandError):
@@ -147,6 +166,53 @@ class NotConfirmed(CommandError):
     """Nothing was done, as you wished."""
 
 
+class NoServiceManager(CommandError):
+    """Nothing was installed, because there is nothing here to install it with; run the service in
+    the foreground with `nightloom run`."""
+
+    def __init__(self, why: str = "") -> None:
+        super().__init__()
+        self._why = why  # half a sentence of ours
+
+    def __str__(self) -> str:
+        said = super().__str__()
+        return f"{said.rstrip('.')} ({self._why})." if self._why else said
+
+
+class ServiceInForeground(CommandError):
+    """A service runs in the foreground; end it with Ctrl-C where it was started, then run the
+    command again."""
+
+
+class ServiceNotStarted(CommandError):
+    """The service was installed but does not run; `nightloom service status` and
+    `journalctl --user --unit nightloom` say why, and not every system can do what --namespaces
+    asks for."""
+
+
+class ServiceNotStopped(CommandError):
+    """The service could not be stopped, so nothing was removed; end it with
+    `systemctl --user kill --signal=KILL nightloom`, then run the command again."""
+
+
+class HomeNotKnown(CommandError):
+    """What lies there is not known to be nightloom's, so nothing was removed; see whether
+    NIGHTLOOM_HOME names the right folder."""
+
+
+class FileInTheWay(CommandError):
+    """A file that nightloom did not make is where one of its own belongs; move it away and run the
+    command again."""
+
+    def __init__(self, path: Path | None = None) -> None:
+        super().__init__()
+        self._path = path  # of a unit, a completion or a manual page
+
+    def __str__(self) -> str:
+        said = super().__str__()
+        return said if self._path is None else f"{said.rstrip('.')} ({self._path})."
+
+
 class BenchFailed(CommandError):
     """The bench could not be finished."""
 
@@ -161,6 +227,30 @@ class BenchFailed(CommandError):
 class BenchDied(CommandError):
     """The bench ended without a result, most likely for want of memory; close other programs or
     choose a smaller --geometry or fewer --layers."""
+
+
+class SetupError(CommandError):
+    """The guide could not go on; `nightloom setup` begins where it stands."""
+
+
+class SetupNeedsTerminal(SetupError):
+    """The guide asks questions and there is no terminal to ask on; give --yes to have it take what
+    it would propose, or run `nightloom init`, `nightloom run` and `nightloom privacy sources add
+    PATH` one by one."""
+
+
+class SetupServiceDied(SetupError):
+    """The service that the guide started has ended; its own message stands above, and
+    `nightloom run` shows all that it says."""
+
+
+class SetupServiceSlow(SetupError):
+    """The service that the guide started did not get ready in time; close other programs and try
+    again."""
+
+
+class SetupBaseNotAdded(SetupError):
+    """The base was not added, and the one in use stays; the reason stands above."""
 
 
 class DemoError(CommandError):

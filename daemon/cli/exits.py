@@ -47,10 +47,15 @@ TABLE = (
     Row(error=command.BackupFileExists, code=ExitCode.REFUSED),
     Row(error=command.ExportFolderTaken, code=ExitCode.REFUSED),
     Row(error=command.NightOnlyNow, code=ExitCode.USAGE),
+    Row(error=command.NoSuchNight, code=ExitCode.USAGE),
     Row(error=command.NobodyToAsk, code=ExitCode.USAGE),
     Row(error=command.NothingToForgetNamed, code=ExitCode.USAGE),
     Row(error=command.TextNotGiven, code=ExitCode.USAGE),
     Row(error=command.DemoFolderTaken, code=ExitCode.REFUSED),
+    Row(error=command.ServiceInForeground, code=ExitCode.REFUSED),
+    Row(error=command.FileInTheWay, code=ExitCode.REFUSED),
+    Row(error=command.HomeNotKnown, code=ExitCode.REFUSED),
+    Row(error=command.SetupNeedsTerminal, code=ExitCode.USAGE),
     Row(error=command.CommandError, code=ExitCode.FAILED),
     Row(error=ipc.NotRunning, code=ExitCode.NOT_RUNNING),
     Row(error=ipc.AnswerCutShort, code=ExitCode.NOT_RUNNING),
@@ -121,6 +126,11 @@ def exit_code(error: BaseException) -> ExitCode:
         return OPERATIONS.get(error.code, ExitCode.FAILED)
     row = _row(error)
     return ExitCode.FAILED if row is None else row.code
+
+
+def is_known(error: BaseException) -> bool:
+    """Whether its sentence says what is wrong; anything else is a defect of ours."""
+    return _row(error) is not None or (isinstance(error, OSError) and bool(error.strerror))
 
 
 def sentence(error: BaseException) -> str:

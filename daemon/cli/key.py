@@ -56,7 +56,7 @@ def add(
             secret = asked_secret([one["kind"] for one in service.slots()])
         new = new_passphrase(new_passphrase_file) if slot == "passphrase" else None
         answer = service.add_slot(slot, secret, new)
-    say(_added_text(answer))
+    say(added_text(answer))
 
 
 @key.command()
@@ -137,7 +137,8 @@ def _slots_text(answer: list[Json]) -> str:
     return "\n\n".join([*shown, *(text.value(warning) for warning in sorted(warnings))])
 
 
-def _added_text(answer: Json) -> str:
+def added_text(answer: Json) -> str:
+    """That a slot was added; of a recovery key, the key."""
     if answer.get("recovery_key"):
         return (
             "This is the vault's recovery key. It is shown only now: write it down and keep it "

@@ -189,9 +189,16 @@ def _show_texts(
 def _shown(documents: Iterable[Json], nothing: str) -> Iterator[str]:
     none = True
     for document in documents:
-        yield ("" if none else "\n\n") + document_text(document)
+        yield (_what_is_cut() if none else "") + "\n\n" + document_text(document)
         none = False
     yield f"{nothing}\n" if none else "\n"
+
+
+def _what_is_cut() -> str:
+    """The texts are shown whole; of very many only a night knows what they have in common."""
+    from trainer.curation_facts import SHARED_LINES
+
+    return f"Not learned ({SHARED_LINES}): {why_left_out(SHARED_LINES)}."
 
 
 def document_text(document: Json) -> str:

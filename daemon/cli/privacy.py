@@ -12,6 +12,7 @@ from daemon.cli.forget import forget, forget_after_asking, remember
 from daemon.cli.output import Json, json_option, show
 from daemon.cli.reaching import administration
 from daemon.cli.source_list import failed_text, sources_text
+from daemon.cli.speakers import add_naming_me
 
 if TYPE_CHECKING:
     from ipc.client import AdminClient
@@ -100,15 +101,22 @@ def add_source(
     if (path is None) != (kind == CONVERSATIONS):
         raise click.UsageError(NEEDS_PATH if path is None else HAS_NO_PATH)
     with administration() as service:
-        answer = service.add_source(
-            None if path is None else str(path.absolute()),  # the service has a folder of its own
+        place = None if path is None else str(path.absolute())  # the service has its own folder
+        add = partial(
+            service.add_source,
+            place,
             name=name,
             kind=kind,
             include=include,
             exclude=exclude,
-            me=me,
             own=_is_own(kind) if own is None and not as_json else own is not False,
             keep_deleted=keep_deleted,
+        )
+        answer = add_naming_me(
+            lambda me: add(me=me),
+            lambda me: service.speakers(place, me=me) if place and kind == "chats" else [],
+            me,
+            quiet=as_json,
         )
         if path is not None and (sys.stdout.isatty() or as_json if wait is None else wait):
             _follow_first_scan(service, answer, as_json)

@@ -33,6 +33,8 @@ from daemon.cli.pause import pause, resume
 from daemon.cli.preview import preview
 from daemon.cli.privacy import privacy
 from daemon.cli.run import run
+from daemon.cli.service import service
+from daemon.cli.setup import setup
 from daemon.cli.status import status, why
 from daemon.cli.trial import test
 from daemon.cli.unlock import lock, unlock
@@ -129,8 +131,8 @@ def _leave_stdout() -> None:
 def nightloom() -> None:
     """Learns from what you write, on your own machine, while you sleep.
 
-    Try it with `nightloom demo`. To begin: `nightloom init`, then `nightloom run`, then
-    `nightloom privacy sources add PATH`. NIGHTLOOM_HOME puts everything under one folder.
+    Try it with `nightloom demo`. To begin: `nightloom setup`. NIGHTLOOM_HOME puts everything under
+    one folder.
     """
 
 
@@ -138,9 +140,9 @@ for verb in (init, run, status, why, doctor, privacy, night, adapters, base, cha
     nightloom.add_command(verb)
 for verb in (preview, test, audit, export):
     privacy.add_command(verb)
-for verb in (unlock, lock, key):
+for verb in (setup, unlock, lock, key):
     nightloom.add_command(verb)
-for verb in (backup, restore):
+for verb in (backup, restore, service):
     nightloom.add_command(verb)
 for verb in (exclude, retention):
     privacy.add_command(verb)

@@ -18,6 +18,17 @@ def count(value: float | None) -> str:
     return NOTHING if value is None else f"{value:,.0f}"
 
 
+def about(value: float) -> str:
+    """A number that was estimated: two digits count, the rest is noise."""
+    if value < 100:
+        return f"{value:.0f}"
+    if value >= 1e6:
+        million = value / 1e6
+        return f"{million:.0f} million" if million >= 10 else f"{million:.1f} million"
+    unit = 10 ** (len(str(round(value))) - 2)
+    return f"{round(value / unit) * unit:,}"
+
+
 def size(value: float | None) -> str:
     """Bytes in the unit that suits them, powers of ten as disks and task managers count."""
     if value is None:

@@ -28,6 +28,7 @@ class FakeCollecting:
         self.scanned: list[str] = []
         self.counts: Json | None = COUNTS
         self.ends = True
+        self.speaking = ["Ada", "Max Ohm"]
         self.source: Json = {"name": "letters", "state": "watching", "last_error": None}
 
     async def scan(self, name: str) -> AsyncGenerator[Json, None]:
@@ -36,6 +37,9 @@ class FakeCollecting:
         if not self.ends:
             await asyncio.Event().wait()
         yield {"source": self.source, "counts": self.counts}
+
+    async def speakers(self, path: str, me: list[str]) -> Json:
+        return {"speakers": [] if set(me) & set(self.speaking) else self.speaking}
 
     async def failed(self) -> list[Json]:
         return FAILED

@@ -37,13 +37,13 @@ class Terminal:
             assert self._read(), f"it ended without showing {words!r}"
         self._waited_for = found + len(words)
 
-    def interrupt_at_prompt(self, words: str) -> None:
+    def interrupt_at_prompt(self, words: str, patience_seconds: float = PATIENCE_SECONDS) -> None:
         """Ctrl-C, and once more like a person where nothing happens: Python misses a signal that
         comes between its showing the prompt and its waiting for a key.
         """
         while True:
             self.process.send_signal(signal.SIGINT)
-            if select.select([self._person], [], [], PATIENCE_SECONDS)[0]:
+            if select.select([self._person], [], [], patience_seconds)[0]:
                 break
         self.wait_for(words)
 

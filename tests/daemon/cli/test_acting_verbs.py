@@ -111,6 +111,26 @@ def test_a_night_that_ends_without_a_word_is_a_failure(
     assert "without a result" in result.stderr
 
 
+@pytest.mark.parametrize(("words", "on_battery"), [((), False), (("--on-battery",), True)])
+def test_a_night_on_battery_is_asked_for(
+    run: Run, service: FakeAdmin, words: tuple[str, ...], on_battery: bool
+) -> None:
+    assert run("night", "run", "--now", *words).exit_code == 0
+    assert service.asked == [("run_night", {"on_battery": on_battery})]
+
+
+def test_nights_are_paused_and_resumed(run: Run, service: FakeAdmin) -> None:
+    assert "`nightloom night resume`" in run("night", "pause").stdout
+    assert "paused until" in run("night", "pause", "--for", "2h").stdout
+    assert "work again" in run("night", "resume").stdout
+    assert service.asked == [
+        ("pause_nights", {"seconds": None}),
+        ("pause_nights", {"seconds": 7200.0}),
+        ("resume_nights", {}),
+    ]
+    assert run("night", "pause", "--for", "soon").exit_code == 2
+
+
 def test_a_night_without_now_says_how_nights_start(run: Run, service: FakeAdmin) -> None:
     result = run("night", "run")
 
