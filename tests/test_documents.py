@@ -103,10 +103,13 @@ def documented_setting(section: str, each: "dataclasses.Field[Any]") -> list[str
         values = f"{_plain(rule.low)} to {_plain(rule.high)}"
     elif isinstance(rule, config._Word):
         values = ", ".join(rule.choices) or "text"
+    elif isinstance(rule, config._YesNo):
+        values = "true, false"
     else:
         values = "hours"
     default = each.default
     shown = "-" if default is None else default
+    shown = str(shown).lower() if isinstance(shown, bool) else shown
     return [section, each.name, _plain(shown) if _is_number(shown) else str(shown), values]
 
 

@@ -38,12 +38,16 @@ UNKNOWN_TO = {
     "trainer": (*SOCKETS, *VAULT, *NETWORK, *TIMES_OF_DAY),
     "daemon": (*MODEL, *NETWORK),
 }
+STOCK = ("transformers", "peft", "bitsandbytes")  # imported whole, they cost an engine 100 MB
+STOCK_DOORS = ("trainer.stock_models", "trainer.stock_kernels")
+BENCHES = ("trainer.bench",)  # which measure the stock way
 ENGINE = "daemon.engine"  # the process with the model, which the service only starts
 # What the engine's model thread is made of: the only modules of daemon that may touch the model,
 # or know of the engine from inside.
 MODEL_THREAD = (
     "daemon.engine_model",
     "daemon.engine_work",
+    "daemon.engine_way",
     "daemon.engine_training",
     "daemon.engine_judging",
     "daemon.engine_attachments",
@@ -102,6 +106,9 @@ def _may(arrow: Arrow) -> bool:
     if arrow.target is None:
         return False
     folder = arrow.module.partition(".")[0]
+    at_the_door = arrow.module in STOCK_DOORS or _is_below(arrow.module, BENCHES)
+    if folder == "trainer" and _is_below(arrow.target, STOCK) and not at_the_door:
+        return False
     if _is_below(arrow.target, (*OURS, "tests")) and not _is_below(arrow.target, ALLOWED[folder]):
         return False
     of_the_engine = _is_below(arrow.target, (ENGINE, *MODEL_THREAD))
@@ -251,6 +258,7 @@ def test_the_trainer_and_the_network_never_share_a_process() -> None:
         ("trainer.gate", "from storage import vault"),
         ("trainer.gate", "from storage.keys import Passphrase"),
         ("trainer.gate", "import socket"),
+        ("trainer.lora", "def late():\n    from peft import LoraConfig"),
         ("trainer.gate", "from datetime import datetime"),
         ("daemon.service", "import torch"),
         ("daemon.service", "def late():\n    from peft import LoraConfig"),
@@ -285,7 +293,9 @@ def test_the_checker_finds(module: str, source: str) -> None:
     [
         ("trainer.gate", "from storage.records import Passed"),
         ("trainer.gate", "from storage import records"),
-        ("trainer.lora", "import torch, peft"),
+        ("trainer.lora", "import torch"),
+        ("trainer.stock_models", "import torch, peft"),
+        ("trainer.bench.decode_stock", "from transformers import AutoModelForCausalLM"),
         ("daemon.engine_model", "import torch\nfrom daemon.engine import Desk"),
         ("daemon.engine", "from daemon.engine_model import EngineModel"),
         ("daemon.engine_judging", "import torch\nfrom daemon.engine_work import Work"),

@@ -74,6 +74,7 @@ class House:
     operations: ForgettingOperations
     notes: Path
     base: str
+    forgot: list[int]  # documents, told to what keeps something of them in memory
 
     async def put(self, text: str, path: str) -> tuple[int, int]:
         """Its document's and its item's number."""
@@ -174,7 +175,10 @@ async def house(
     notes = tmp_path / "notes"
     notes.mkdir()
     collector = Collector(store=VaultStore(door), settings=QUICK)
-    operations = ForgettingOperations(vault=door, engine=engine, nights=nights, collector=collector)
+    forgot: list[int] = []
+    operations = ForgettingOperations(
+        vault=door, engine=engine, nights=nights, collector=collector, forgot=forgot.extend
+    )
     try:
         yield House(
             door=door,
@@ -185,6 +189,7 @@ async def house(
             operations=operations,
             notes=notes,
             base=str(base.identity()),
+            forgot=forgot,
         )
     finally:
         await operations.close()
@@ -291,6 +296,7 @@ async def test_an_engine_that_does_not_let_go_is_killed(house: House) -> None:
         assert not alive(engine)
         with pytest.raises(AdapterWithdrawn):
             await answer.rest()
+    assert house.forgot == [document]
     assert not await house.door.call(lambda vault: vault.shelf.has_weights(saw))
     assert await chat(house, "personal") is not None, "the next request starts another engine"
 
@@ -310,6 +316,7 @@ async def test_a_forgetting_that_cannot_be_done_leaves_the_adapter_in_use(
         patch.setattr("storage.adapter_shelf.AdapterShelf.withdraw", full)
         with pytest.raises(OperationError, match="disk is full"):
             await house.operations.forget("document", document)
+    assert house.forgot == []
     assert f"personal@{saw[:12]}" in await house.models()
     assert await chat(house, f"personal@{saw[:12]}") is not None
 

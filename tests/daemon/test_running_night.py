@@ -94,3 +94,113 @@ def test_an_end_is_looked_at_before_it_counts() -> None:
     assert night.record["sentence"] == refused["sentence"]
     with pytest.raises(WrongTransition):
         night.move(NightState.PUBLISHING)
+
+
+# --------------------------------------------------------------------------- held
+
+
+class Watch:
+    """The stop-watch of a night."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 1000.0
+        monkeypatch.setattr("daemon.running_night.time.monotonic", lambda: self.now)
+
+
+def test_held_seconds_are_lost_to_their_reason_and_are_no_work(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    watch, night = Watch(monkeypatch), Night()
+    night.move(NightState.TRAINING)
+    watch.now += 10.0
+    assert night.hold("presence")
+    night.stands_still(0.25)
+    assert night.held is not None
+    assert (night.held.reason, night.held.since) == ("presence", 1_700_000_000.0)
+    watch.now += 100.0
+    assert night.hold("power"), "another reason from now on"
+    watch.now += 30.0
+    night.go_on()
+    watch.now += 5.0
+    night.move(NightState.JUDGING)
+    watch.now += 2.0
+
+    record = night.timed()
+    assert record["seconds"] == pytest.approx(17.0)
+    assert record["lost"] == {"presence": 100.0, "power": 30.0}
+    assert record["stage_seconds"] == {"preparing": 0.0, "training": 15.0, "judging": 2.0}
+    assert (record["holds"], record["slowest_stop_seconds"]) == (1, 0.25)
+    assert record["state"] == "judging"
+    shown = [(line["state"], line.get("reason")) for line in night.lines]
+    assert shown == [
+        ("training", None), ("yielding", "presence"), ("training", None), ("judging", None),
+    ]  # fmt: skip
+    assert night.states == [
+        NightState.TRAINING, NightState.YIELDING, NightState.TRAINING, NightState.JUDGING,
+    ]  # fmt: skip
+
+
+def test_chats_take_their_seconds_from_the_stage_that_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    watch, night = Watch(monkeypatch), Night()
+    night.move(NightState.TRAINING)
+    watch.now += 60.0
+    night.lost("chat", 20.0)
+    night.lost("chat", 0.0)
+    record = night.timed()
+    assert (record["seconds"], record["lost"]) == (40.0, {"chat": 20.0})
+    assert record["stage_seconds"]["training"] == 40.0
+
+
+def test_a_held_night_that_is_taken_up_counts_on_what_was_lost(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    watch, night = Watch(monkeypatch), Night()
+    night.move(NightState.TRAINING)
+    watch.now += 8.0
+    night.hold("temperature")
+    watch.now += 30.0
+    night.yields()
+    kept = night.timed() | {"id": 3}
+    assert (kept["state"], kept["reason"]) == ("yielding", "temperature")
+
+    watch.now += 7200.0
+    again = Night()
+    again.takes_up(kept)
+    assert again.record["reason"] is None
+    again.move(NightState.TRAINING)
+    watch.now += 4.0
+    again.hold("presence")
+    watch.now += 1.0
+    record = again.timed()
+    assert record["seconds"] == pytest.approx(12.0)
+    assert record["lost"] == {"temperature": 30.0, "presence": 1.0}
+
+
+def test_a_night_that_is_held_before_it_knows_its_plan_goes_on_with_it() -> None:
+    night = Night()
+    night.hold("presence")
+    night.begins("base", None)
+    assert (night.record["state"], night.record["base"]) == ("yielding", "base")
+    night.go_on()
+    assert night.record["state"] == "preparing"
+    night.move(NightState.TRAINING)
+    assert night.record["holds"] == 1
+
+
+def test_a_night_that_publishes_or_has_ended_is_not_held() -> None:
+    night = Night()
+    night.move(NightState.TRAINING)
+    night.move(NightState.JUDGING)
+    night.move(NightState.PUBLISHING)
+    assert not night.hold("presence")
+    night.end(NightState.DONE, "passed", None, "It got better.")
+    assert not night.hold("presence")
+
+
+def test_a_verdict_that_comes_while_the_night_is_held_ends_the_night() -> None:
+    night = Night()
+    night.move(NightState.TRAINING)
+    night.move(NightState.JUDGING)
+    night.hold("presence")
+    night.end(NightState.REFUSED, "refused", "no_gain", "It did not get better.")
+    assert (night.held, night.record["state"]) == (None, "refused")

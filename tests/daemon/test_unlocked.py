@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 
 import pytest
 
@@ -23,6 +24,19 @@ async def test_a_job_begins_at_unlock_only_if_it_says_so() -> None:
         await asyncio.sleep(0)
         await asyncio.sleep(0)
         assert begun == ["retention"]
+
+
+async def test_a_job_may_say_itself_when_it_is_its_time() -> None:
+    done = asyncio.Event()
+    moments = [time.time() - 1.0, time.time() + 1e6]  # the machine slept over the first
+
+    async def edge() -> None:
+        done.set()
+
+    job = Job(name="window edge", run=edge, next_at=lambda: moments.pop(0) if moments else None)
+    async with at_work((job,)):
+        await done.wait()
+    assert moments == []
 
 
 async def test_a_job_that_still_runs_is_ended_before_the_vault_is_closed() -> None:
