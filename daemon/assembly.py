@@ -25,11 +25,12 @@ from daemon.night_assembly import watching
 from daemon.night_memory import NightMemory
 from daemon.night_planning import PlanPolicy
 from daemon.night_runner import NightRunner
-from daemon.night_shift import NightOptions, NightShift
+from daemon.night_shift import NightShift
 from daemon.night_watch import NightWatch
 from daemon.operations import LOCKED, Operations
 from daemon.serving import Serving
 from daemon.session_bus import socket_of
+from daemon.tonight import NightOptions
 from daemon.unlocked import Parts, unlocked
 from daemon.vault_door import VaultDoor
 from daemon.vault_lock import VaultLock

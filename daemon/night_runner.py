@@ -12,8 +12,9 @@ from typing import Any
 
 from daemon import night_record
 from daemon.night_holding import ChatTurns, Held
+from daemon.night_preparing import Foreseen
 from daemon.night_record import NightState
-from daemon.night_shift import Foreseen, NightShift
+from daemon.night_shift import NightShift
 
 log = logging.getLogger("nightloom.night")
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from daemon.night_planning import PlanPolicy, TooLittle, about_tokens, why_waiting
-from daemon.night_shift import Foreseen
+from daemon.night_preparing import Foreseen
 from trainer.curation_facts import TextFacts
 
 Json = dict[str, Any]

@@ -29,7 +29,8 @@ from daemon.night_memory import NightMemory
 from daemon.night_planning import PlanPolicy
 from daemon.night_record import NightState, Record
 from daemon.night_runner import NightRunner
-from daemon.night_shift import NightOptions, NightShift
+from daemon.night_shift import NightShift
+from daemon.tonight import NightOptions
 from daemon.vault_door import VaultDoor
 from ipc.link import Message
 from storage.vault import Vault

@@ -29,7 +29,8 @@ from daemon.night_memory import NightMemory
 from daemon.night_planning import NightPlan
 from daemon.night_record import begin, planned, with_plan
 from daemon.night_runner import NightRunner
-from daemon.night_shift import SAMPLE_COUNT, SAMPLE_SEED, NightShift
+from daemon.night_shift import NightShift
+from daemon.night_stages import SAMPLE_COUNT, SAMPLE_SEED
 from daemon.night_vault import NightVault
 from daemon.serving import Serving
 from daemon.vault_door import VaultDoor

@@ -21,8 +21,10 @@ from daemon.engine_handle import EngineHandle, EngineState
 from daemon.night_memory import NightMemory
 from daemon.night_planning import NightPlan, PlanPolicy
 from daemon.night_record import Record
-from daemon.night_shift import SAMPLE_COUNT, SAMPLE_SEED, NightOptions, NightShift
+from daemon.night_shift import NightShift
+from daemon.night_stages import SAMPLE_COUNT, SAMPLE_SEED
 from daemon.night_vault import NightVault, Samples
+from daemon.tonight import NightOptions
 from daemon.vault_door import VaultDoor
 from storage.adapter_shelf import AdapterShelf
 from storage.documents import Documents

@@ -5,7 +5,7 @@ from typing import Any
 
 from daemon.cli.preview import preview_text
 from daemon.night_planning import PlanPolicy, Waiting, plan_night
-from daemon.night_shift import Foreseen
+from daemon.night_preparing import Foreseen
 from daemon.previewing import tonight, totals, with_facts, with_plan
 from storage.records import DocumentState
 from trainer.curation_facts import TextFacts
