@@ -28,7 +28,7 @@ from trainer.curation_facts import GivenText
 from trainer.fact_finding import FactFinding
 from trainer.text_notes import packed, unpacked
 
-ADDRESS_BYTES = 3 << 30  # 50,000 letters of 350 words take 0.8 GB
+ADDRESS_BYTES = 3 << 30  # 50,000 letters of 350 words take 0.5 GB
 WARMING = "A few words in English, by which every part of the work is done once. " * 4
 
 

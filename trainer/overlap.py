@@ -141,7 +141,8 @@ def _among(hashes: Hashes, common: Hashes) -> npt.NDArray[np.bool_]:
     if not len(common):
         return np.zeros(len(hashes), dtype=np.bool_)
     places = np.minimum(np.searchsorted(common, hashes), len(common) - 1)
-    return common[places] == hashes
+    found: npt.NDArray[np.bool_] = common[places] == hashes
+    return found
 
 
 def families(documents: Collection[int], pairs: Collection[tuple[int, int]]) -> dict[int, int]:

@@ -3,10 +3,12 @@
 from collections.abc import Callable
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.trainer.letter_making import chinese_letter, edited, letter, shuffled
 from tests.trainer.written_texts import WRITTEN
-from trainer.near_duplicates import is_copy, signature, twins
+from trainer.near_duplicates import Signature, is_copy, signature, twins
 from trainer.shingles import shingles, words
 
 LETTERS = 400
@@ -73,6 +75,37 @@ def test_what_stays_is_never_left_out_itself() -> None:
     assert pairs
     assert not set(pairs.values()) & pairs.keys()
     assert 0 not in pairs
+
+
+def compared_with_all(texts: list[str]) -> dict[int, int]:
+    """As `twins` says it, each with all that stay."""
+    kept: dict[int, Signature] = {}
+    pairs: dict[int, int] = {}
+    for number, text in enumerate(texts):
+        own = signature(words(text))
+        near = [
+            other
+            for other, one in kept.items()
+            if set(own.bands()) & set(one.bands()) and is_copy(own, one)
+        ]
+        if near:
+            pairs[number] = max(near, key=lambda other: own.alike(kept[other]))
+        elif own.runs:
+            kept[number] = own
+    return pairs
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 3), st.booleans()), max_size=20))
+def test_only_what_shares_a_band_is_looked_up_and_nothing_is_missed(
+    drawn: list[tuple[int, int, bool]],
+) -> None:
+    texts = [""]
+    for seed, change, again in drawn:
+        text = letter(seed, sentences=4)
+        text = edited(text, change, every=5 + 4 * change) if change else text
+        texts.append(shuffled(text, change) if again else text)
+    assert found(texts) == compared_with_all(texts)
 
 
 def test_one_word_is_a_text_and_none_is_like_nothing() -> None:
