@@ -10,6 +10,7 @@ from pathlib import Path
 
 MOUNTED = ("sys/fs/cgroup", "sys/fs/cgroup/unified")  # alone, or beside version 1
 LIMITS = ("memory.high", "memory.max")
+NOT_GIVEN_BACK = ("anon", "shmem")  # shared memory counts among the pages of files, and is none
 
 
 def group_folder(root: Path = Path("/")) -> Path | None:
@@ -52,15 +53,16 @@ def _room(folder: Path) -> int | None:
     limits = [limit for name in LIMITS if (limit := _number(folder / name)) is not None]
     if not limits:
         return None
-    return max(0, min(limits) - _anonymous(folder))
+    return max(0, min(limits) - _not_given_back(folder))
 
 
-def _anonymous(folder: Path) -> int:
+def _not_given_back(folder: Path) -> int:
     try:
         lines = (folder / "memory.stat").read_text("ascii").splitlines()
     except OSError:
         return 0
-    return next((int(line.split()[1]) for line in lines if line.startswith("anon ")), 0)
+    told = dict(line.split() for line in lines)
+    return sum(int(told.get(name, 0)) for name in NOT_GIVEN_BACK)
 
 
 def _number(file: Path) -> int | None:

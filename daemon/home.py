@@ -3,6 +3,7 @@
 Knows the names of folders and files and nothing of what stands in them.
 """
 
+import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from typing import Self
 
 VARIABLE = "NIGHTLOOM_HOME"
 PRIVATE = 0o700
+RUNTIME_FOLDERS = Path("/run/user")  # logind makes one for each user who is there
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +95,11 @@ def _create(folder: Path) -> None:
 
 def _runtime_folder(environ: Mapping[str, str], data: Path) -> Path:
     """A folder that only this user can write to; never the shared temporary one."""
+    if sys.platform == "darwin":
+        return data / "run"
     given = environ.get("XDG_RUNTIME_DIR", "")
-    if given and sys.platform != "darwin":
+    if given:
         return Path(given) / "nightloom"
-    return data / "run"
+    usual = RUNTIME_FOLDERS / str(os.geteuid())  # `su` and `sudo` leave the variable out
+    is_ours = usual.is_dir() and usual.stat().st_uid == os.geteuid()
+    return usual / "nightloom" if is_ours else data / "run"

@@ -14,6 +14,7 @@ from typing import Self
 SOCKET = "NOTIFY_SOCKET"
 WATCHDOG_MICROSECONDS = "WATCHDOG_USEC"
 WATCHDOG_PROCESS = "WATCHDOG_PID"
+READY_SECONDS = 10.0  # that a busy manager is given to take it
 VARIABLES = (SOCKET, WATCHDOG_MICROSECONDS, WATCHDOG_PROCESS)
 
 
@@ -34,8 +35,8 @@ class Notifier:
         return cls(address=address, watchdog_seconds=_watchdog(given, pid))
 
     def ready(self, status: str) -> None:
-        """The sockets listen and are answered."""
-        self.tell(READY="1", STATUS=status)
+        """The sockets listen and are answered; a start that is not heard of is undone."""
+        self._send(READY_SECONDS, READY="1", STATUS=status)
 
     def status(self, sentence: str) -> None:
         """One line for `systemctl status`, in words of ours."""
@@ -50,6 +51,9 @@ class Notifier:
 
     def tell(self, **facts: str) -> None:
         """One datagram with a line for each fact; lost when nobody takes it at once."""
+        self._send(0.0, **facts)
+
+    def _send(self, longest_seconds: float, **facts: str) -> None:
         if self.address is None:
             return
         lines = "\n".join(f"{name}={' '.join(value.split())}" for name, value in facts.items())
@@ -57,7 +61,7 @@ class Notifier:
             contextlib.suppress(OSError),
             socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sock,
         ):
-            sock.setblocking(False)
+            sock.settimeout(longest_seconds)
             sock.sendto(lines.encode(), _socket_address(self.address))
 
 

@@ -38,11 +38,18 @@ async def watched(
         yield
         return
     watch = asyncio.create_task(keep_telling(notifier, engine, describe), name="watchdog")
+    watch.add_done_callback(_say_if_it_broke)
     try:
         yield
     finally:
         watch.cancel()
         await asyncio.wait({watch})
+
+
+def _say_if_it_broke(watch: "asyncio.Task[None]") -> None:
+    """Without it the manager ends the service before long, and nobody would know why."""
+    if not watch.cancelled() and (error := watch.exception()) is not None:
+        log.error("nothing is told to the manager any more: %s", type(error).__name__)
 
 
 async def keep_telling(

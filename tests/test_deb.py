@@ -16,6 +16,16 @@ from daemon.installing.systemd_units import UNITS
 ROOT = Path(__file__).parents[1]
 SCRIPT = ROOT / "packaging" / "deb" / "make_deb.py"
 
+VERBS = ("stop", "start", "daemon-reload", "is-enabled")
+SYSTEMCTL = """#!/bin/sh
+case "$*" in
+*list-units*)
+    echo "user@1000.service loaded active running User Manager for UID 1000"
+    echo "user@1001.service loaded active running User Manager for UID 1001" ;;
+*) echo "$*" >>"$NOTED" ;;
+esac
+"""
+
 pytestmark = pytest.mark.skipif(
     not (shutil.which("dpkg") and Path("/usr/bin/python3").exists()), reason="no Debian: no dpkg"
 )
@@ -77,6 +87,34 @@ def test_the_package_belongs_to_one_python(tree: Path) -> None:
     assert told["Package"] == "nightloom"
     assert re.search(r"python3 \(>= 3\.\d+~\), python3 \(<< 3\.\d+~\)", told["Depends"])
     assert int(told["Installed-Size"]) > 10
+
+
+@pytest.mark.parametrize(
+    ("script", "words", "asked"),
+    [
+        ("prerm", ["upgrade", "2"], ["stop"]),
+        ("prerm", ["remove"], ["stop"]),
+        ("prerm", ["failed-upgrade", "1"], []),
+        ("postinst", ["configure", "1"], ["daemon-reload", "is-enabled", "start"]),
+        ("postinst", ["configure", ""], []),  # the first installation starts nothing
+        ("postinst", ["abort-remove"], ["daemon-reload", "is-enabled", "start"]),
+    ],
+)
+def test_an_upgrade_stops_the_service_of_each_user_and_starts_it_again(
+    tree: Path, tmp_path: Path, script: str, words: list[str], asked: list[str]
+) -> None:
+    """With a systemctl that notes what it is asked."""
+    (tmp_path / "systemctl").write_text(SYSTEMCTL)
+    (tmp_path / "systemctl").chmod(0o755)
+    environ = {"PATH": f"{tmp_path}:/usr/bin:/bin", "NOTED": str(tmp_path / "noted")}
+
+    subprocess.run(["/bin/sh", tree / "DEBIAN" / script, *words], env=environ, check=True)
+
+    noted = tmp_path / "noted"
+    lines = noted.read_text().splitlines() if noted.exists() else []
+    for user in ("1000", "1001"):
+        of_user = [line for line in lines if f"--machine={user}@" in line]
+        assert [word for line in of_user for word in line.split() if word in VERBS] == asked
 
 
 def test_dpkg_takes_it(tree: Path, tmp_path: Path) -> None:

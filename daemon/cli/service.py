@@ -83,6 +83,7 @@ def installed(*, namespaces: bool = False) -> Json:
         "files": [str(path) for path in (*written, *help_files)],
         "memory_high_bytes": room,
         "lingers": lingers() if _manager() == "systemd" else None,
+        "state": _state(),
     }
 
 
@@ -156,12 +157,16 @@ def _manager() -> str:
 
 
 def _serving() -> bool:
+    return _state() is not None
+
+
+def _state() -> str | None:
+    """Of the service that answers; None: none does."""
     try:
         with administration() as asked:
-            asked.status()
+            return str(asked.status()["state"])
     except IpcError:
-        return False
-    return True
+        return None
 
 
 def _folders(at: "Home") -> str:
@@ -170,6 +175,8 @@ def _folders(at: "Home") -> str:
 
 def _installed_text(answer: Json) -> str:
     lines = ["The service is installed and runs; `nightloom service status` shows how."]
+    if answer["state"] == "locked":
+        lines.append("The vault is locked; `nightloom unlock` opens it.")
     if answer["memory_high_bytes"] is not None:
         lines.append(f"Its memory is held to {text.size(answer['memory_high_bytes'])}.")
     if answer["lingers"] is False:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from daemon.cli import text
 from daemon.cli.output import Json
 from daemon.cli.reaching import administration
+from daemon.installing.systemd_units import SERVICE
 from ipc.errors import IpcError
 
 if TYPE_CHECKING:
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from daemon.installing.systemd_installation import SystemdInstallation
 
 MARKS = {True: "✓", False: "✗", None: "·"}
+UNASKED: Json = {"running": False, "confinement": None, "engine_network_denied": None}
 ENGINE = {
     True: "opening a socket was refused",
     False: "opening a socket worked",
@@ -21,13 +23,20 @@ ENGINE = {
 
 
 def gathered(found: "SystemdInstallation | LaunchdInstallation") -> Json:
-    """From the manager, as far as there is one, and from the service, if it answers."""
+    """From the manager, as far as there is one, and from the service, if it runs and answers."""
+    units = _units(found)
     return {
         "problem": found.problem(),
         "installed": found.installed(),
-        "units": _units(found),
-        **from_service(),
+        "units": units,
+        **(UNASKED if would_start(units) else from_service()),
     }
+
+
+def would_start(units: Json) -> bool:
+    """A question would start the service, or wait for one that does not start: looking must not."""
+    active = {name: unit["active"] == "active" for name, unit in units.items()}
+    return any(active.values()) and not active.get(SERVICE, True)
 
 
 def from_service() -> Json:
@@ -36,7 +45,7 @@ def from_service() -> Json:
         with administration() as asked:
             told = asked.status()
     except IpcError:
-        return {"running": False, "confinement": None, "engine_network_denied": None}
+        return UNASKED
     return {
         "running": True,
         "confinement": told.get("confinement"),

@@ -48,12 +48,13 @@ UNIT = (
 MEMORY_HIGH = "MemoryHigh"
 NAMESPACES = (
     Directive(name="PrivateUsers", value="yes", why="the other directives of this file need it"),
-    Directive(name="PrivateNetwork", value="yes", why="not even a loopback device"),
+    Directive(name="PrivateNetwork", value="yes", why="no network devices; a loopback of its own"),
     Directive(name="PrivateTmp", value="yes", why="nobody meets it in a shared folder"),
-    Directive(name="ProtectSystem", value="strict", why="it writes in its own folders alone"),
+    Directive(name="ProtectSystem", value="strict", why="it changes nothing of the system"),
+    Directive(name="ProtectHome", value="read-only", why="at home it writes in its own folders"),
 )
 # Those without a line of their own in `proving.PROBES`, and what they belong to.
-BESIDE = {"SystemCallErrorNumber": "SystemCallFilter", "ReadWritePaths": "ProtectSystem"}
+BESIDE = {"SystemCallErrorNumber": "SystemCallFilter", "ReadWritePaths": "ProtectHome"}
 
 
 def naming(drop_in: str, names: Iterable[str]) -> str:

@@ -218,8 +218,15 @@ def _temporary_folder() -> Found:
 
 
 def _read_only_system() -> Found:
-    """The home folder too: some systems have a /usr that nobody can write to anyway."""
-    held = all(os.statvfs(path).f_flag & os.ST_RDONLY for path in ("/usr", Path.home()))
+    return _read_only("/usr", "/etc")  # some systems have a /usr that nobody can write to anyway
+
+
+def _read_only_home() -> Found:
+    return _read_only(Path.home())
+
+
+def _read_only(*folders: str | Path) -> Found:
+    held = all(os.statvfs(folder).f_flag & os.ST_RDONLY for folder in folders)
     return held, "read-only" if held else "not read-only"
 
 
@@ -242,4 +249,5 @@ PROBES: dict[str, Callable[[], Found]] = {
     "PrivateNetwork": _network_devices,
     "PrivateTmp": _temporary_folder,
     "ProtectSystem": _read_only_system,
+    "ProtectHome": _read_only_home,
 }

@@ -151,8 +151,7 @@ class SystemdInstallation:
         return {name: self.environ[name] for name in MOVED if self.environ.get(name)}
 
     def _runtime(self) -> Path | None:
-        usual = self.home.root is None and bool(self.environ.get("XDG_RUNTIME_DIR"))
-        return None if usual else self.home.runtime
+        return None if self.home.root is None else self.home.runtime
 
     def _writable(self) -> tuple[Path, ...]:
         if self.home.root is not None:

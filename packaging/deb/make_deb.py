@@ -19,7 +19,8 @@ import tomllib
 from collections.abc import Iterable
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
 sys.path.insert(0, str(ROOT))  # it is run as a file
 
 from daemon.cli.root import nightloom  # noqa: E402 - after the line above
@@ -34,6 +35,7 @@ SHARE = Path("usr/share")
 PACKAGES = ("daemon", "ipc", "storage", "trainer")
 SOURCES = (*PACKAGES, "pyproject.toml", "README.md", "LICENSE")
 CONSTRAINTS = ("constraints.txt", "constraints-cuda.txt")
+SCRIPTS = ("prerm", "postinst")
 MAINTAINER = "nightloom <nightloom@localhost>"
 DESCRIPTION = """learns from what you write, on your own machine, while you sleep
  A light service keeps the text of folders that you name in an encrypted vault.
@@ -70,7 +72,7 @@ def make_tree(tree: Path, *, version: str) -> None:
 
 
 def make_control(tree: Path, *, version: str, architecture: str, python: tuple[int, int]) -> None:
-    """DEBIAN/control, with the size of what is there."""
+    """DEBIAN/control, with the size of what is there, and what runs around it."""
     size = sum(path.lstat().st_size for path in tree.rglob("*") if not path.is_dir())
     major, minor = python
     fields = {
@@ -90,6 +92,9 @@ def make_control(tree: Path, *, version: str, architecture: str, python: tuple[i
     }
     text = "".join(f"{name}: {value}\n" for name, value in fields.items())
     put(tree / "DEBIAN" / "control", text)
+    for name in SCRIPTS:
+        put(tree / "DEBIAN" / name, (HERE / name).read_text("utf-8"))
+        (tree / "DEBIAN" / name).chmod(0o755)
 
 
 def make_environment(tree: Path, python: Path) -> None:

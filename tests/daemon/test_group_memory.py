@@ -56,6 +56,7 @@ def test_where_there_are_no_groups_nothing_is_known(tmp_path: Path) -> None:
         ({"memory_high": "max", "memory_max": "max"}, "", None),
         ({"memory_high": "1000"}, "anon 300\nfile 900", 700),  # files are given back
         ({"memory_high": "1000", "memory_max": "800"}, "anon 300", 500),
+        ({"memory_high": "1000"}, "anon 300\nfile 900\nshmem 200", 500),
         ({"memory_high": "1000"}, "anon 1300", 0),
     ],
 )

@@ -2,10 +2,12 @@
 
 import os
 import stat
+import sys
 from pathlib import Path
 
 import pytest
 
+from daemon import home as home_module
 from daemon.home import Home
 
 
@@ -33,9 +35,22 @@ def test_else_the_standard_folders_are_used(
     assert home.admin_socket == Path("/run/user/7/nightloom/admin/admin.sock")
 
 
-def test_without_a_runtime_folder_nothing_goes_where_others_write() -> None:
+def test_without_a_runtime_folder_nothing_goes_where_others_write(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(home_module, "RUNTIME_FOLDERS", tmp_path)
     home = Home.from_environment({})
     assert home.runtime.parent == home.vault.parent
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="macOS has none")
+def test_a_shell_of_su_finds_the_service_of_the_desktop(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(home_module, "RUNTIME_FOLDERS", tmp_path)
+    (tmp_path / str(os.geteuid())).mkdir()
+    home = Home.from_environment({})
+    assert home.runtime == tmp_path / str(os.geteuid()) / "nightloom"
 
 
 def test_folders_are_the_users_alone(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """What the service tells its manager, over real datagram sockets."""
 
 import socket
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -93,3 +94,17 @@ def test_a_manager_that_is_gone_or_does_not_read_stops_nothing(tmp_path: Path) -
         full = Notifier(address=str(tmp_path / "full"))
         for _ in range(5000):  # more than any queue holds
             full.alive()
+
+
+def test_a_busy_manager_hears_of_the_start_all_the_same(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+        sock.bind(str(tmp_path / "full"))
+        notifier = Notifier(address=str(tmp_path / "full"))
+        for _ in range(1000):
+            notifier.alive()
+        starting = threading.Thread(target=notifier.ready, args=("waiting",))
+        starting.start()
+        sock.settimeout(60)
+        while "READY=1" not in told(sock):
+            pass
+        starting.join()

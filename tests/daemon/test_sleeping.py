@@ -11,7 +11,16 @@ import pytest
 
 from daemon.conditions.bus import Bus
 from daemon.conditions.presence_sessions import LOGIND_PATH, MANAGER
-from daemon.sleeping import Awake, Caffeinate, StayAwake, Suspends
+from daemon.sleeping import (
+    GNOME,
+    GNOME_PATH,
+    Awake,
+    Caffeinate,
+    StayAwake,
+    StayAwakeEverywhere,
+    StayAwakeInGnome,
+    Suspends,
+)
 from tests.daemon.conditions.seeing import connected
 from tests.private_bus import Mock, PrivateBus, private_bus
 
@@ -84,6 +93,35 @@ async def test_a_bus_that_comes_back_is_asked_again_while_it_is_wanted(
     awake.release()
     task.cancel()
     await asyncio.wait({task})
+
+
+async def test_gnome_is_asked_too_and_let_go_and_asked_again_after_its_bus_was_lost(
+    private_bus: PrivateBus,
+) -> None:
+    def gnome() -> Mock:
+        mock = private_bus.mock_of(GNOME, GNOME_PATH, GNOME)
+        mock.add_method("Inhibit", "susu", "u", "ret = 5")
+        mock.add_method("Uninhibit", "u", "", "")
+        return mock
+
+    async with connected(private_bus.address) as bus:
+        awake = StayAwakeEverywhere(StayAwake(Bus("")), StayAwakeInGnome(bus))
+        assert await awake.hold() is Awake.UNAVAILABLE  # no GNOME here
+        sessions = gnome()
+        assert await awake.hold() is Awake.HELD
+        assert await awake.hold() is Awake.HELD
+        assert sessions.calls("Inhibit") == [["nightloom", 0, "A night is working", 4]]
+        awake.release()
+        assert awake.state is Awake.NOT_WANTED
+        await until(lambda: sessions.calls("Uninhibit") == [[5]])
+
+        assert await awake.hold() is Awake.HELD
+        private_bus.stop()
+        await until(lambda: awake.state is Awake.UNAVAILABLE)
+        private_bus.start()
+        sessions = gnome()
+        await until(lambda: bus.connected)
+        assert await awake.hold() is Awake.HELD
 
 
 class Night:

@@ -109,6 +109,17 @@ async def test_the_watch_ends_with_the_service(manager: socket.socket) -> None:
     assert asyncio.all_tasks() == before
 
 
+async def test_a_watch_that_breaks_says_so(
+    manager: socket.socket, caplog: pytest.LogCaptureFixture
+) -> None:
+    notifier = Notifier(address=manager.getsockname(), watchdog_seconds=3 * EVERY)
+    async with watchdog.watched(notifier, Engine(), lambda: "waiting"):  # it has no answer left
+        (watch,) = [task for task in asyncio.all_tasks() if task.get_name() == "watchdog"]
+        await asyncio.wait({watch})
+
+    assert "nothing is told to the manager any more: IndexError" in caplog.text
+
+
 # --------------------------------------------------------------------------- the engine's side
 
 

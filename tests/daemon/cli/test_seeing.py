@@ -90,6 +90,14 @@ def test_without_new_text_it_says_so(run: Run, service: FakeAdmin) -> None:
     assert run("privacy", "preview", "--text").stdout.startswith("There is no new text")
 
 
+def test_with_the_text_stands_which_lines_of_it_are_not_learned(
+    run: Run, service: FakeAdmin
+) -> None:
+    assert service.seeing.text_lines
+    said = run("privacy", "preview", "--text").stdout
+    assert said.startswith("Not learned (shared_lines): lines that very many texts have")
+
+
 def test_neither_text_nor_names_drive_the_terminal(run: Run, service: FakeAdmin) -> None:
     service.seeing.text_lines = [TEXT | {"text": HOSTILE, "path": HOSTILE, "placeholders": []}]
     said = run("privacy", "preview", "--text").stdout

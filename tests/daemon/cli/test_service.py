@@ -8,6 +8,7 @@ import pytest
 
 from daemon.cli.errors import FileInTheWay, NoServiceManager, ServiceInForeground
 from daemon.cli.exits import ExitCode, exit_code
+from daemon.cli.service_status import would_start
 from daemon.home import Home
 from daemon.installing import installation
 from daemon.installing.completions import IN_HOME
@@ -183,6 +184,24 @@ def test_status_in_a_container_says_why_there_is_no_service(run: Run) -> None:
     assert result.exit_code == 0
     assert "There can be no installed service" in result.stdout
     assert "nothing was tried" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("service", "socket", "starts"),
+    [
+        ("inactive", "active", True),
+        ("activating", "active", True),  # it may do so for ever
+        ("active", "active", False),
+        ("inactive", "inactive", False),  # then one in the foreground may answer
+    ],
+)
+def test_looking_does_not_start_a_service_that_was_stopped(
+    service: str, socket: str, starts: bool
+) -> None:
+    units = {"nightloom.service": {"active": service}, "nightloom-api.socket": {"active": socket}}
+
+    assert would_start(units) is starts
+    assert not would_start({})
 
 
 @pytest.mark.usefixtures("service")

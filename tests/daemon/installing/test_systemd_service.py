@@ -44,11 +44,6 @@ manager=$!
 for _ in $(seq 300); do [ -S /run/user/0/systemd/private ] && break; sleep 0.1; done
 systemctl --user is-system-running --wait >/dev/null
 say() {{ printf '%s\\0' "$1"; shift; "$@" 2>&1; printf '\\0%s\\0' "$?"; }}
-{nightloom} run >/dev/null 2>&1 &
-foreground=$!
-for _ in $(seq 300); do [ -S /run/user/0/nightloom/admin/admin.sock ] && break; sleep 0.1; done
-say refused {nightloom} service install
-kill $foreground && wait $foreground
 say install {nightloom} service install --json
 say status {nightloom} service status --json
 say sockets stat -c '%a' /run/user/0/nightloom/api /run/user/0/nightloom/api/api.sock \
@@ -132,15 +127,11 @@ def test_the_service_is_installed_and_says_that_it_is_ready(told: dict[str, Told
     names = {Path(path).name for path in told["install"].json["files"]}
     status = told["status"].json
 
+    assert told["install"].json["state"] == "locked"
     assert {"nightloom.service", "nightloom-api.socket", "20-memory.conf", "nightloom.1"} <= names
     assert {unit["active"] for unit in status["units"].values()} == {"active"}
     assert all(unit["enabled"] for unit in status["units"].values())
     assert status["units"]["nightloom.service"]["status"] == "locked; engine stopped"
-
-
-def test_a_service_in_the_foreground_is_not_pushed_aside(told: dict[str, Told]) -> None:
-    assert told["refused"].code == 5
-    assert "Ctrl-C" in told["refused"].text
 
 
 def test_what_the_unit_forbids_is_forbidden_in_the_service(told: dict[str, Told]) -> None:

@@ -113,6 +113,10 @@ def test_in_the_usual_home_the_units_are_enough() -> None:
 
     assert at.files(memory_high_bytes=None, namespaces=False) == units(COMMAND)
     assert at.folder == Path("/home/a/.config/systemd/user")
+    # a shell of `su` lacks the variable, the service has it all the same
+    assert installed({"HOME": "/home/a"}).files(memory_high_bytes=None, namespaces=False) == units(
+        COMMAND
+    )
 
 
 def test_another_home_is_told_to_the_service_and_to_both_sockets() -> None:
