@@ -15,6 +15,9 @@ WORK = "work"
 ASLEEP = "asleep"  # the machine slept, or its clock was set ahead
 NOT_RUNNING = "not_running"  # the service did not
 LOCKED = "locked"
+CHAT = (
+    "chat"  # seconds within those of work, in which clients were answered; the engine counts them
+)
 VARIOUS = "various"
 MOST_STRETCHES = 1000  # of one account; what changes more often than that is told as one
 KEPT_ACCOUNTS = 32
@@ -139,7 +142,8 @@ def _by_night(account: Account) -> dict[int | None, list[Stretch]]:
 def _with_account(record: Json, stretches: list[Stretch] | None) -> Json:
     if not stretches:
         return {**record, "timeline": record.get("timeline", [])}
-    return {**record, "lost": lost(stretches), "timeline": timeline(stretches)}
+    chats = {what: seconds for what, seconds in record["lost"].items() if what == CHAT}
+    return {**record, "lost": {**lost(stretches), **chats}, "timeline": timeline(stretches)}
 
 
 def _window_without(account: Account) -> Json:

@@ -34,7 +34,14 @@ from daemon.night_time import Hours
 from daemon.night_watch import NightWatch
 from daemon.pausing import Pause
 from daemon.session_bus import VARIABLE
-from daemon.sleeping import Caffeinate, StayAwake, Suspends, Waker
+from daemon.sleeping import (
+    Caffeinate,
+    StayAwake,
+    StayAwakeEverywhere,
+    StayAwakeInGnome,
+    Suspends,
+    Waker,
+)
 from daemon.vault_door import VaultDoor
 
 SYSTEM_VARIABLE = "DBUS_SYSTEM_BUS_ADDRESS"
@@ -50,6 +57,8 @@ class Buses:
 
     @classmethod
     def of(cls, environ: Mapping[str, str]) -> "Buses":
+        if sys.platform == "darwin":
+            return cls(system=Bus(""), session=Bus(""))
         return cls(
             system=Bus(environ.get(SYSTEM_VARIABLE) or SYSTEM_BUS),
             session=Bus(environ.get(VARIABLE, "")),
@@ -130,7 +139,9 @@ def _desktop(buses: Buses) -> Notices:
 
 
 def _waker(buses: Buses) -> Waker:
-    return Caffeinate() if sys.platform == "darwin" else StayAwake(buses.system)
+    if sys.platform == "darwin":
+        return Caffeinate()
+    return StayAwakeEverywhere(StayAwake(buses.system), StayAwakeInGnome(buses.session))
 
 
 def _names(providers: tuple[Provider, ...]) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """Keeps the machine awake while a night works, and hears when it is about to sleep all the same.
 
-`StayAwake` holds logind's `sleep` block, and lets go at once. `Suspends` holds its `sleep` delay,
+`StayAwake` holds logind's `sleep` block, `StayAwakeInGnome` the session manager's, and both let go
+at once. `Suspends` holds its `sleep` delay,
 so that there is a moment to save before a sleep that nothing blocks: a lid that closes, somebody's
 own wish. Decides nothing about when.
 """
@@ -10,9 +11,9 @@ import contextlib
 import logging
 import os
 import subprocess
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol
 
 from daemon.conditions.bus import Bus, BusGone, BusRefused, Signal
 from daemon.conditions.presence_sessions import LOGIND, LOGIND_PATH, MANAGER, PROPERTIES
@@ -23,6 +24,9 @@ WHO = "nightloom"
 WORKING = "A night is working"
 SAVING = "A night is saved first"
 CAFFEINATE = ("/usr/bin/caffeinate", "-s")  # holds on mains power alone
+GNOME = "org.gnome.SessionManager"
+GNOME_PATH = "/org/gnome/SessionManager"
+GNOME_SUSPEND = 4  # a flag of what is inhibited
 USUAL_DELAY_SECONDS = 5.0  # logind's InhibitDelayMaxSec where it does not say
 RESERVED = 0.2  # of that time, so that it is let go before logind stops waiting
 
@@ -49,16 +53,17 @@ class Waker(Protocol):
         ...
 
 
-class StayAwake:
-    """By logind. Takes the block again by itself when the bus was away while it was wanted."""
+class _Blocking:
+    """One place on a bus that is asked to stay awake; asked again by itself when the bus was away
+    while it was wanted."""
 
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
         self._wanted = False
-        self._descriptor: int | None = None
+        self._held: int | None = None
         self._state = Awake.NOT_WANTED
         self._taking = asyncio.Lock()
-        self._again: set[asyncio.Task[Awake]] = set()
+        self._under_way: set[asyncio.Future[Any]] = set()
         bus.on_change(self._bus_changed)
 
     @property
@@ -68,37 +73,104 @@ class StayAwake:
     async def hold(self) -> Awake:
         self._wanted = True
         async with self._taking:  # one at a time, so that none is taken twice
-            if self._descriptor is None and self._wanted:
+            if self._held is None and self._wanted:
                 self._state = await self._take()
         return self._state
 
     def release(self) -> None:
         self._wanted = False
         self._state = Awake.NOT_WANTED
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
+        held, self._held = self._held, None
+        if held is not None:
+            self._give_back(held)
+
+    async def _ask(self) -> int:
+        """What is given back later. Raises: BusGone, BusRefused."""
+        raise NotImplementedError
+
+    def _give_back(self, held: int) -> None:
+        raise NotImplementedError
 
     async def _take(self) -> Awake:
         try:
-            descriptor = await _inhibit(self._bus, WORKING, "block")
+            held = await self._ask()
         except BusGone:
             return Awake.UNAVAILABLE if self._wanted else Awake.NOT_WANTED
         except BusRefused as refused:
             log.info("the machine may sleep in the middle of a night: %s", refused.name)
             return Awake.REFUSED if self._wanted else Awake.NOT_WANTED
         if not self._wanted:  # released while it was asked for
-            os.close(descriptor)
+            self._give_back(held)
             return Awake.NOT_WANTED
-        self._descriptor = descriptor
+        self._held = held
         return Awake.HELD
 
     def _bus_changed(self, connected: bool) -> None:
-        # What is held stays held: logind keeps it for as long as the descriptor is open.
-        if connected and self._wanted and self._descriptor is None:
-            task = asyncio.ensure_future(self.hold())
-            self._again.add(task)
-            task.add_done_callback(self._again.discard)
+        if connected and self._wanted and self._held is None:
+            self._go(self.hold())
+
+    def _go(self, what: Coroutine[Any, Any, Any]) -> None:
+        task = asyncio.ensure_future(what)
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
+
+
+class StayAwake(_Blocking):
+    """By logind. What is held stays held when the bus is lost: logind keeps it for as long as the
+    descriptor is open."""
+
+    async def _ask(self) -> int:
+        return await _inhibit(self._bus, WORKING, "block")
+
+    def _give_back(self, held: int) -> None:
+        os.close(held)
+
+
+class StayAwakeInGnome(_Blocking):
+    """By the session manager of GNOME, Cinnamon and MATE, on the session's bus. They put an idle
+    machine to sleep themselves, and before systemd 257 logind counts no block against a desktop
+    of the same user."""
+
+    async def _ask(self) -> int:
+        if not await self._bus.owned(GNOME):
+            raise BusGone
+        (cookie,) = await self._bus.call(
+            GNOME, GNOME_PATH, GNOME, "Inhibit", "susu", WHO, 0, WORKING, GNOME_SUSPEND
+        )
+        return int(cookie)
+
+    def _give_back(self, held: int) -> None:
+        self._go(self._uninhibit(held))
+
+    async def _uninhibit(self, cookie: int) -> None:
+        with contextlib.suppress(BusGone, BusRefused):  # it went, and what it held with it
+            await self._bus.call(GNOME, GNOME_PATH, GNOME, "Uninhibit", "u", cookie)
+
+    def _bus_changed(self, connected: bool) -> None:
+        if not connected and self._held is not None:  # it holds nothing for who is gone
+            self._held, self._state = None, Awake.UNAVAILABLE
+        super()._bus_changed(connected)
+
+
+class StayAwakeEverywhere:
+    """By all of them at once; one that holds is enough to say so."""
+
+    def __init__(self, *wakers: Waker) -> None:
+        self._wakers = wakers
+
+    @property
+    def state(self) -> Awake:
+        states = [one.state for one in self._wakers]
+        return Awake.HELD if Awake.HELD in states else states[0]
+
+    async def hold(self) -> Awake:
+        for one in self._wakers:
+            await one.hold()
+        return self.state
+
+    def release(self) -> None:
+        for one in self._wakers:
+            one.release()
 
 
 class Caffeinate:

@@ -86,13 +86,17 @@ class Looking:
         """What a look found. While one hangs no second one is begun; what that finds in the end may
         be old, and is looked at anew."""
         looked = self._under_way
+        hung = looked is not None and not looked.done()
         if looked is None or looked.done():
             looked = self._under_way = asyncio.ensure_future(self._look())
         done, _ = await asyncio.wait({looked}, timeout=self._look_seconds)
         if not done:
-            looked.add_done_callback(self._came_late)
+            if not hung:
+                looked.add_done_callback(self._came_late)
             return self._nothing_known()
         self._under_way = None
+        if hung:  # it has rung for another look
+            return self._nothing_known()
         if looked.cancelled():  # by what it looked with: nobody else cancels it while we wait
             return self._nothing_known()
         error = looked.exception()

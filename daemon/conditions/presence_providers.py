@@ -7,11 +7,12 @@ from pathlib import Path
 
 from daemon.conditions import inhibited, presence, presence_mac
 from daemon.conditions.bus import Bus
-from daemon.conditions.looking import Looking
+from daemon.conditions.looking import Looking, Ring
 from daemon.conditions.presence_desktop import Desktop, IdleMonitor, ScreenSaver
 from daemon.conditions.presence_looking import Presence
 from daemon.conditions.presence_wayland import WaylandIdle
 from daemon.conditions.presence_x11 import SOCKETS, X11Idle
+from daemon.conditions.providers import connected_soon
 from daemon.conditions.reading import Attention, Provider
 
 # Mutter's own, and what was made after it: source, name, object.
@@ -47,6 +48,11 @@ def presence_providers(
         screens=[SOCKETS, *([runtime] if runtime else [])],
     )
     kept = inhibited.Inhibited(system=system, session=session, own_process=os.getpid())
+
+    async def listen_to_what_is_kept_on(ring: Ring) -> None:
+        await kept.listen(ring)
+        await connected_soon(session)  # else a film would be seen only at the second look
+
     return (
         Looking(
             (presence.NAME,),
@@ -60,7 +66,7 @@ def presence_providers(
             kept.look,
             attention,
             every=lambda: inhibited.EVERY,
-            listen=kept.listen,
+            listen=listen_to_what_is_kept_on,
         ),
     )
 

@@ -145,6 +145,7 @@ class _Connection:
             self._offered.append((number, registry.bind(number, WlSeat, 1)))
         if self.known.is_set():
             self._watch_seats()
+            self._changed()
 
     def _withdraw(self, registry: Any, number: int) -> None:
         if self.seats.pop(number, None) is not None:

@@ -36,7 +36,7 @@ PROFILES = Every(close_seconds=60.0, far_seconds=600.0)
 HEAT = Every(close_seconds=5.0, far_seconds=60.0)
 MEMORY = Every(close_seconds=5.0, far_seconds=60.0)
 DISK = Every(close_seconds=30.0, far_seconds=300.0)
-CARDS = Every(close_seconds=15.0, far_seconds=60.0)
+CARDS = Every(close_seconds=15.0, far_seconds=300.0)  # opening the driver may take a second
 CONNECT_SECONDS = 2.0  # for which the bus is waited for, before the kernel is asked alone
 
 

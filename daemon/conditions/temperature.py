@@ -4,7 +4,7 @@ A machine that is hot has to become ten degrees cooler first, else a night would
 the time. A processor that speeds up is above the limit for moments, so what was cool enough counts
 as hot when it has been above the limit for some seconds, or is far above it. What has no sensor, as
 most virtual machines, is not held: the hardware below looks after itself, and `doctor` tells of it.
-A sensor that cannot be read leaves it unknown.
+A sensor that cannot be read, or was there and is gone, leaves it unknown.
 """
 
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ class Heat:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sensed:
-    """The hottest of the sensors that count. None: there are some, and none can be read."""
+    """The hottest of the sensors that count. None: none can be read, or there is none."""
 
     sensors: int
     celsius: float | None
@@ -44,7 +44,7 @@ def temperature_reading(
     now: monotonic seconds.
     """
     threshold = f"at most {limit:g} °C"
-    if not sensed.sensors:
+    if not sensed.sensors and not before.looked:
         reading = Reading(name="temperature", holds=True, value=NO_SENSOR, threshold=threshold)
         return reading, Heat()
     if sensed.celsius is None:

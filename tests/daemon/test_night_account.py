@@ -56,9 +56,10 @@ def test_what_was_lost_before_a_night_belongs_to_it_and_what_came_after_to_the_l
     account = Account(begin=0.0, end=100.0).counted(10.0, "presence").counted(30.0, WORK)
     account = account.of_night(10.0, 7).counted(50.0, "power").counted(60.0, WORK)
     account = account.of_night(50.0, 8).counted(100.0, "text")
-    second, first = told_of_nights([record(8, 50.0), record(7, 10.0)], [account])
+    chatty = record(8, 50.0) | {"lost": {"chat": 3.0, "presence": 5.0}}  # as the night counted it
+    second, first = told_of_nights([chatty, record(7, 10.0)], [account])
     assert first["lost"] == {"presence": 10.0}
-    assert second["lost"] == {"text": 40.0, "power": 20.0}
+    assert second["lost"] == {"text": 40.0, "power": 20.0, "chat": 3.0}
     assert first["timeline"][1] == {"at": 10.0, "what": WORK, "seconds": 20.0}
     assert sum(one["seconds"] for entry in (first, second) for one in entry["timeline"]) == 100.0
 

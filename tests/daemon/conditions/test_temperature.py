@@ -51,6 +51,14 @@ def test_far_apart_looks_bear_no_longer_than_close_ones() -> None:
     assert held((0, 60), (60, 86), (120, 86)) == [True, True, False]
 
 
+def test_a_sensor_that_is_gone_leaves_it_unknown_and_hot_as_it_was() -> None:
+    hot = Heat(looked=True, hot=True)
+    gone = Sensed(sensors=0, celsius=None)
+    reading, heat = temperature_reading(gone, limit=85, before=hot, now=0)
+
+    assert (reading.holds, heat) == (None, hot)
+
+
 def test_a_machine_without_sensors_is_not_held_and_says_so() -> None:
     sensed = Sensed(sensors=0, celsius=None)
     reading, _ = temperature_reading(sensed, limit=85, before=Heat(), now=0)
