@@ -8,7 +8,7 @@ from daemon.redacting_again import RedactingAgain
 from storage.records import DocumentState, RedactedDocument, SpokenTurn
 from storage.vault import Vault
 from tests.daemon.limited import Limited, limited
-from tests.storage.making import publish
+from tests.storage.making import lasting_heads, publish
 
 CARD = "4111 1111 " + "1111 1111"
 
@@ -40,7 +40,7 @@ async def test_secrets_that_the_old_rules_left_are_taken_out_of_every_version(
         )
         await house.door.call(lambda v: v.documents.set_states({3: DocumentState.LEARNED}))
         await house.door.call(lambda vault: publish(vault, b"weights"))  # saw items 1 and 2
-        before = await house.door.call(lambda vault: vault.documents.heads())
+        before = await house.door.call(lasting_heads)
 
         await RedactingAgain(house.door, house.nights).run()
 
@@ -50,7 +50,7 @@ async def test_secrets_that_the_old_rules_left_are_taken_out_of_every_version(
             "The bees slept.",
             "Kept today.",
         ]
-        assert await house.door.call(lambda vault: vault.documents.heads()) == before
+        assert await house.door.call(lasting_heads) == before
         assert await house.door.call(lambda v: v.documents.outdated(RULES_VERSION)) == []
         facts = {
             "rules_version": RULES_VERSION, "documents": 3, "changed": 2, "redactions": 3,

@@ -3,9 +3,10 @@
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
-from storage.document_rows import PutResult
+from storage.document_rows import DocumentHead, PutResult
 from storage.keys import Argon2Parameters, Passphrase
 from storage.records import (
     CandidateAdapter,
@@ -47,6 +48,11 @@ def written(text: str, path: str = "/home/ada/diary.md", source: str = "notes") 
 
 def put(vault: Vault, text: str, path: str = "/home/ada/diary.md") -> PutResult:
     return vault.documents.put_many([written(text, path)])[0]
+
+
+def lasting_heads(vault: Vault) -> list[DocumentHead]:
+    """What a document keeps when it is sealed anew: all but the number of its data key."""
+    return [replace(head, key_id=0) for head in vault.documents.heads()]
 
 
 def candidate(weights: bytes, parent: str | None = None, base: str = "base-1") -> CandidateAdapter:

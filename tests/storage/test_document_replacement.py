@@ -12,7 +12,7 @@ from storage.document_rows import PutOutcome
 from storage.errors import RowDamaged, SealBroken, UnknownDocument
 from storage.records import DocumentState
 from storage.vault import Vault
-from tests.storage.making import put, reopen, tampering, written
+from tests.storage.making import lasting_heads, put, reopen, tampering, written
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -21,9 +21,9 @@ def test_number_item_version_state_and_day_stay(vault: Vault) -> None:
     put(vault, "First.", "/a.md")
     put(vault, "Second.", "/a.md")
     vault.documents.set_states({2: DocumentState.LEARNED})
-    heads, old = vault.documents.heads(), vault.documents.read(2)
+    heads, old = lasting_heads(vault), vault.documents.read(2)
     vault.documents.replace(2, written("Stricter.", "/a.md"))
-    assert vault.documents.heads() == heads
+    assert lasting_heads(vault) == heads
     assert vault.documents.read(2) == dataclasses.replace(old, text="Stricter.")
     assert vault.documents.read(1).text == "First."
     assert vault.verify().intact

@@ -8,7 +8,7 @@ from storage.known_files import FileStamp
 from storage.moving import Move
 from storage.records import DocumentState
 from storage.vault import Vault
-from tests.storage.making import put, reopen, written
+from tests.storage.making import lasting_heads, put, reopen, written
 from tests.storage.nights import NIGHTS
 
 OLD, NEW = "/home/ada/diary.md", "/home/ada/2026/diary.md"
@@ -31,9 +31,9 @@ def test_all_versions_say_the_new_place_and_stay_what_they_were(vault: Vault, fo
     assert first.document_id is not None
     assert second.document_id is not None
     vault.documents.set_states({second.document_id: DocumentState.LEARNED})
-    before = vault.documents.heads()
+    before = lasting_heads(vault)
     assert moved(vault, second.document_id)
-    assert vault.documents.heads() == before
+    assert lasting_heads(vault) == before
     vault.close()
     with reopen(folder) as again:
         for number, text in ((first.document_id, "one"), (second.document_id, "one and two")):

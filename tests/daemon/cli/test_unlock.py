@@ -139,6 +139,6 @@ def test_status_shows_a_locked_vault_slot_by_slot(service: FakeAdmin, run: Run) 
     result = run("status")
 
     assert result.exit_code == 0
-    assert "locked" in result.stdout.splitlines()[0]
+    assert result.stdout.startswith("Locked: `nightloom unlock` opens the vault.")
     assert "tried again" in result.stdout
     assert "passphrase  it needs you" in result.stdout
