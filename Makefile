@@ -28,8 +28,9 @@ $(READY): pyproject.toml $(CONSTRAINTS) trainer/nf4.c
 demo: $(READY)
 	$(BIN)/nightloom demo
 
+# One worker more than there are cores: each waits for processes of its own half of the time.
 test: $(READY)
-	$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4
+	$(BIN)/python -m pytest --numprocesses=$$(($$(getconf _NPROCESSORS_ONLN) + 1)) --maxprocesses=4
 
 # A process that works in a vault is killed a thousand times at random moments; a line `make torture
 # KILLS=... SEED=...` that it prints repeats a run as far as the machine's pace lets it. After that
