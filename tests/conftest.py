@@ -4,6 +4,7 @@ Where tests run on several cores, a file stays together, because it shares what 
 so do all that look at the one story, which is lived once.
 """
 
+import os
 from typing import Any
 
 import pytest
@@ -13,6 +14,10 @@ from xdist.scheduler import LoadScopeScheduling
 from tests.secret_service import keyring_session
 
 __all__ = ["keyring_session"]  # a fixture
+
+# A worker to each core computes on one thread, and so do the processes that it starts: more would
+# wait for each other. Before torch is imported, which reads it once.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 settings.register_profile(
     "patient", max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]

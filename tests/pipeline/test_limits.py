@@ -105,20 +105,21 @@ def test_a_paused_source_stays_paused_through_a_restart_and_a_pause(started: Nig
 
 
 def test_a_full_vault_says_so_and_goes_on_when_there_is_room(place: Nightloom) -> None:
-    place.configure(QUICK + "vault_gb = 0.003\n")
+    place.configure(QUICK + "vault_gb = 0.006\n")
     place.make_vault()
-    for number in range(8):
+    for number in range(16):  # 8 MB, written by 4 MB or so at a time
         place.write(f"{number}.txt", f"{number} " + os.urandom(250_000).hex())
     place.start()
     place.admin.add_source(str(place.notes))
     until(lambda: source(place)["state"] == "quota")
-    assert "bound of 0.003 GB" in source(place)["last_error"]
-    assert "bound of 3 MB" in place.run("status").stdout
-    assert 0 < source(place)["documents"] < 8
-    assert place.home.vault.joinpath("vault.db").stat().st_size < 6_000_000
-    for number in range(7):
+    assert "bound of 0.006 GB" in source(place)["last_error"]
+    assert "bound of 6 MB" in place.run("status").stdout
+    assert 0 < source(place)["documents"] < 16
+    assert place.home.vault.joinpath("vault.db").stat().st_size < 9_000_000
+    for number in range(15):
         (place.notes / f"{number}.txt").unlink()
-    place.run("privacy", "exclude", "add", "[0-6].txt")
+    place.run("privacy", "exclude", "add", "[0-9].txt")
+    place.run("privacy", "exclude", "add", "1[0-4].txt")
     until(lambda: source(place)["documents"] == 1)
 
 
