@@ -11,6 +11,7 @@ import contextlib
 import logging
 import os
 import subprocess
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from enum import StrEnum
 from typing import Any, Protocol
@@ -53,7 +54,7 @@ class Waker(Protocol):
         ...
 
 
-class _Blocking:
+class _Blocking(ABC):
     """One place on a bus that is asked to stay awake; asked again by itself when the bus was away
     while it was wanted."""
 
@@ -84,12 +85,12 @@ class _Blocking:
         if held is not None:
             self._give_back(held)
 
+    @abstractmethod
     async def _ask(self) -> int:
         """What is given back later. Raises: BusGone, BusRefused."""
-        raise NotImplementedError
 
-    def _give_back(self, held: int) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def _give_back(self, held: int) -> None: ...
 
     async def _take(self) -> Awake:
         try:

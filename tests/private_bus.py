@@ -28,22 +28,11 @@ from typing import Any
 
 import pytest
 
+from tests.bus_config import BUS_CONFIG
+
 PYTHON = "/usr/bin/python3"  # where Debian's python3-dbusmock is
 MOCK = "org.freedesktop.DBus.Mock"
 _LONGEST_SECONDS = 60  # of a very busy machine
-_CONFIG = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
- "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
-<busconfig>
-  <type>session</type>
-  <listen>unix:path={socket}</listen>
-  <auth>EXTERNAL</auth>
-  <policy context="default">
-    <allow send_destination="*" eavesdrop="true"/>
-    <allow eavesdrop="true"/>
-    <allow own="*"/>
-  </policy>
-</busconfig>
-"""
 
 
 @cache
@@ -142,7 +131,7 @@ class PrivateBus:
 
     def start(self) -> None:
         config = self.folder / "bus.conf"
-        config.write_text(_CONFIG.format(socket=self.socket))
+        config.write_text(BUS_CONFIG.format(socket=self.socket))
         self._daemon = subprocess.Popen(
             ["dbus-daemon", f"--config-file={config}", "--nofork", "--print-address"],
             stdout=subprocess.PIPE,

@@ -25,24 +25,13 @@ from typing import Any
 
 import pytest
 
+from tests.bus_config import BUS_CONFIG
+
 PASSWORD = b"the keyring's own password"
 _NEEDED = ("dbus-daemon", "gnome-keyring-daemon")
 _LOGIN = "/org/freedesktop/secrets/collection/login"
 _INTERNAL = "org.gnome.keyring.InternalUnsupportedGuiltRiddenInterface"
 _LONGEST_SECONDS = 60  # of a very busy machine
-_CONFIG = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
- "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
-<busconfig>
-  <type>session</type>
-  <listen>unix:path={socket}</listen>
-  <auth>EXTERNAL</auth>
-  <policy context="default">
-    <allow send_destination="*" eavesdrop="true"/>
-    <allow eavesdrop="true"/>
-    <allow own="*"/>
-  </policy>
-</busconfig>
-"""
 
 
 def missing_programs() -> str | None:
@@ -104,11 +93,11 @@ def secret_service(folder: Path) -> Iterator[SecretService]:
     home.mkdir(mode=0o700)
     with tempfile.TemporaryDirectory(prefix="nl-bus-") as short:  # a socket's path is short
         runtime = Path(short)
-        (runtime / "bus.conf").write_text(_CONFIG.format(socket=runtime / "bus"))
+        (runtime / "bus.conf").write_text(BUS_CONFIG.format(socket=runtime / "bus"))
         environ = {
             "HOME": str(home),
             "XDG_RUNTIME_DIR": short,
-            "XDG_CONFIG_HOME": str(home / "config"),
+            "XDGBUS_CONFIG_HOME": str(home / "config"),
             "XDG_DATA_HOME": str(home / "data"),
             "XDG_CACHE_HOME": str(home / "cache"),
             "DBUS_SESSION_BUS_ADDRESS": f"unix:path={runtime / 'bus'}",
