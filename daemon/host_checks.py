@@ -16,6 +16,7 @@ from typing import Any
 
 from daemon.doctor import Finding
 from daemon.home import Home
+from daemon.system_files import entries_of, text_of
 
 PR_GET_DUMPABLE = 3
 FDESETUP = "/usr/bin/fdesetup"
@@ -195,7 +196,7 @@ def read_host(home: Home, *, root: Path = Path("/")) -> HostReadings:
     """
     if sys.platform == "darwin":
         return HostReadings(open_folders=_open_folders(home), file_vault=_ask_file_vault())
-    swaps = _text(root / "proc/swaps")
+    swaps = text_of(root / "proc/swaps")
     areas = [] if swaps is None else parse_swaps(swaps)
     return HostReadings(
         swaps=None
@@ -204,9 +205,9 @@ def read_host(home: Home, *, root: Path = Path("/")) -> HostReadings:
             SwapArea(kind=kind, device=_device_of(path, kind, root)) for path, kind in areas
         ),
         devices=_devices(root),
-        power_states=_text(root / "sys/power/state"),
-        resumes_from=(_text(root / "sys/power/resume") or "").strip(),
-        core_pattern=_text(root / "proc/sys/kernel/core_pattern"),
+        power_states=text_of(root / "sys/power/state"),
+        resumes_from=(text_of(root / "sys/power/resume") or "").strip(),
+        core_pattern=text_of(root / "proc/sys/kernel/core_pattern"),
         core_limit=resource.getrlimit(resource.RLIMIT_CORE)[0],
         dumpable=_dumpable(),
         open_folders=_open_folders(home),
@@ -230,11 +231,11 @@ def host_warnings(home: Home) -> list[dict[str, Any]]:
 
 def _devices(root: Path) -> dict[str, Device]:
     found = {}
-    for folder in _entries(root / "sys/block"):
+    for folder in entries_of(root / "sys/block"):
         device = Device(
             name=folder.name,
-            mapped_as=(_text(folder / "dm/uuid") or "").strip(),
-            below=tuple(_disk(one.name, root) for one in _entries(folder / "slaves")),
+            mapped_as=(text_of(folder / "dm/uuid") or "").strip(),
+            below=tuple(_disk(one.name, root) for one in entries_of(folder / "slaves")),
             backing=_backing(folder, root),
         )
         found[device.name] = device
@@ -242,7 +243,7 @@ def _devices(root: Path) -> dict[str, Device]:
 
 
 def _backing(folder: Path, root: Path) -> str:
-    told = (_text(folder / "backing_dev") or "none").strip()
+    told = (text_of(folder / "backing_dev") or "none").strip()
     return "" if told == "none" else _disk(Path(told).name, root)
 
 
@@ -262,24 +263,10 @@ def _disk(name: str, root: Path) -> str:
     """`sda2` is a part of `sda`; other names stand for themselves. "" is not known."""
     if (root / "sys/block" / name).exists():
         return name
-    for folder in _entries(root / "sys/block"):
+    for folder in entries_of(root / "sys/block"):
         if (folder / name).exists():
             return folder.name
     return ""
-
-
-def _entries(folder: Path) -> list[Path]:
-    try:
-        return sorted(folder.iterdir())
-    except OSError:
-        return []
-
-
-def _text(file: Path) -> str | None:
-    try:
-        return file.read_text("utf-8", "replace")
-    except OSError:
-        return None
 
 
 def _dumpable() -> bool | None:

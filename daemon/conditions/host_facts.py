@@ -28,6 +28,7 @@ from daemon.conditions.host_settings import (
     sleeps_when_idle,
 )
 from daemon.doctor import Finding
+from daemon.system_files import text_of
 
 __all__ = ["HostFacts", "lingers", "night_findings", "read_host_facts"]
 
@@ -167,7 +168,7 @@ def read_host_facts(
     desktop = (os.environ if environ is None else environ).get("XDG_CURRENT_DESKTOP", "")
     closed = power_supply.read_lid(root)
     facts = HostFacts(
-        lid=closed is not None or (_text(root / CHASSIS) or "").strip() in PORTABLE,
+        lid=closed is not None or (text_of(root / CHASSIS) or "").strip() in PORTABLE,
         lid_closed=closed,
         sensor=temperature_sensors.read(root).sensors > 0,
         sleep_minutes=_gnome_sleeps(ask) if "GNOME" in desktop.split(":") else None,
@@ -201,10 +202,3 @@ def _gnome_sleeps(ask: Ask) -> int | None:
         ask(["gsettings", "get", GNOME_POWER, key]) for key in (GNOME_ACTION, GNOME_SECONDS)
     )
     return gnome_sleep_minutes(action or "", seconds or "")
-
-
-def _text(file: Path) -> str | None:
-    try:
-        return file.read_text("utf-8", "replace")
-    except OSError:
-        return None

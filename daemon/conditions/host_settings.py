@@ -12,6 +12,8 @@ import subprocess
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
+from daemon.system_files import entries_of, text_of
+
 # Of one name the first that is there counts; all names together are read in their order.
 FOLDERS = ("etc/systemd", "run/systemd", "usr/local/lib/systemd", "usr/lib/systemd")
 LINGER = "var/lib/systemd/linger"
@@ -113,14 +115,14 @@ def can_sleep(root: Path) -> bool:
 
 def settings_files(root: Path, name: str) -> list[str]:
     """What stands in systemd's settings of this name, in the order in which they count."""
-    main = (_text(root / folder / name) for folder in FOLDERS)
+    main = (text_of(root / folder / name) for folder in FOLDERS)
     first = next((text for text in main if text is not None), "")
     pieces: dict[str, Path] = {}
     for folder in FOLDERS:
-        for file in _entries(root / folder / f"{name}.d"):
+        for file in entries_of(root / folder / f"{name}.d"):
             if file.suffix == ".conf":
                 pieces.setdefault(file.name, file)
-    return [first, *((_text(pieces[one]) or "") for one in sorted(pieces))]
+    return [first, *((text_of(pieces[one]) or "") for one in sorted(pieces))]
 
 
 def _is_masked(unit: Path) -> bool:
@@ -128,17 +130,3 @@ def _is_masked(unit: Path) -> bool:
         return str(unit.readlink()) == "/dev/null"
     except OSError:
         return False
-
-
-def _entries(folder: Path) -> list[Path]:
-    try:
-        return list(folder.iterdir())
-    except OSError:
-        return []
-
-
-def _text(file: Path) -> str | None:
-    try:
-        return file.read_text("utf-8", "replace")
-    except OSError:
-        return None

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from daemon.conditions.power import Power
+from daemon.system_files import value_of
 
 FOLDER = "sys/class/power_supply"
 LID_FOLDER = "proc/acpi/button/lid"
@@ -90,12 +91,12 @@ def _lids(root: Path) -> Iterator[str]:
     except OSError:
         return
     for folder in folders:
-        if (text := _text(folder / "state")) is not None:
+        if (text := value_of(folder / "state")) is not None:
             yield text
 
 
 def _supply(folder: Path) -> Supply:
-    found = {name: _text(folder / name) for name in FILES}
+    found = {name: value_of(folder / name) for name in FILES}
     return {name: text for name, text in found.items() if text is not None}
 
 
@@ -103,11 +104,4 @@ def _number(supply: Supply, name: str) -> float | None:
     try:
         return float(supply[name])
     except (KeyError, ValueError):
-        return None
-
-
-def _text(file: Path) -> str | None:
-    try:
-        return file.read_text("ascii", "replace").strip()
-    except OSError:
         return None

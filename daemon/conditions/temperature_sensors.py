@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from daemon.conditions.temperature import Sensed
+from daemon.system_files import entries_of, value_of
 
 HWMON = "sys/class/hwmon"
 ZONES = "sys/class/thermal"
@@ -35,14 +36,14 @@ def read(root: Path) -> Sensed:
 
 def _hwmon(root: Path) -> Iterator[Path]:
     for folder in _entries(root / HWMON, "hwmon"):
-        if _text(folder / "name") in PROCESSOR_DRIVERS:
+        if value_of(folder / "name") in PROCESSOR_DRIVERS:
             yield from _inputs(folder)
 
 
 def _inputs(folder: Path) -> Iterator[Path]:
     """Of one chip; the control value is not one where the die's own is there."""
     files = [one for one in _entries(folder, "temp") if one.name.endswith("_input")]
-    labels = {one: _text(one.with_name(one.name.replace("_input", "_label"))) for one in files}
+    labels = {one: value_of(one.with_name(one.name.replace("_input", "_label"))) for one in files}
     has_die = DIE_LABEL in labels.values()
     return (one for one in files if not (has_die and labels[one] == CONTROL_LABEL))
 
@@ -57,28 +58,18 @@ def _other_zones(root: Path) -> Iterator[Path]:
 
 def _zones(root: Path, kinds: tuple[str, ...]) -> Iterator[Path]:
     for folder in _entries(root / ZONES, "thermal_zone"):
-        if (_text(folder / "type") or "").lower().startswith(kinds):
+        if (value_of(folder / "type") or "").lower().startswith(kinds):
             yield folder / "temp"
 
 
 def _celsius(file: Path) -> float | None:
     """Millidegrees in a file; None where the driver does not know."""
     try:
-        celsius = int(_text(file) or "") / 1000
+        celsius = int(value_of(file) or "") / 1000
     except ValueError:
         return None
     return celsius if PLAUSIBLE[0] <= celsius <= PLAUSIBLE[1] else None
 
 
 def _entries(folder: Path, beginning: str) -> list[Path]:
-    try:
-        return sorted(one for one in folder.iterdir() if one.name.startswith(beginning))
-    except OSError:
-        return []
-
-
-def _text(file: Path) -> str | None:
-    try:
-        return file.read_text("ascii", "replace").strip()
-    except OSError:
-        return None
+    return [one for one in entries_of(folder) if one.name.startswith(beginning)]
