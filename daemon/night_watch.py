@@ -261,8 +261,8 @@ class NightWatch:
                 nights.begin()
             case Step.HOLD:
                 self._stay_awake(False)
-                await nights.hold(first)
-                log.info("the night is held: %s", first)
+                if await nights.hold(first) is not None:
+                    log.info("the night is held: %s", first)
             case Step.GO_ON:
                 await nights.go_on()
             case Step.STOP:
