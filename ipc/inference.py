@@ -22,8 +22,14 @@ class Sampling:
     max_tokens: int | None = None  # None: to the end of the context
     temperature: float = 0.7
     top_p: float = 0.9
+    top_k: int | None = None  # None: all
+    min_p: float = 0.0  # of the likeliest token's probability
+    repetition_penalty: float = 1.0  # divides, over prompt and answer
+    presence_penalty: float = 0.0  # subtracted once, over the answer
+    frequency_penalty: float = 0.0  # subtracted for each time, over the answer
     seed: int | None = None
     stop: tuple[str, ...] = field(default=(), repr=False)
+    logprobs: int | None = None  # so many likeliest tokens beside each drawn one; None: not at all
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +40,16 @@ class GenerationRequest:
     messages: tuple[ChatMessage, ...] | None = field(default=None, repr=False)
     prompt: str | None = field(default=None, repr=False)
     sampling: Sampling = Sampling()
+    choices: int = 1  # answers to the same prompt; OpenAI's `n`
+    client: str = ""  # who asks, for turns that are fair between clients: a process, a key
     train_allowed: bool = True  # False with `X-No-Train: 1`
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loading:
+    """Before `Started`, any number of times: the engine starts, or reads its base."""
+
+    share: float  # 0 to 1 of it is done
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,17 +61,32 @@ class Started:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TokenChance:
+    """A token and how likely it was, before temperature and cuts."""
+
+    token: str = field(repr=False)
+    bytes: tuple[int, ...] = field(repr=False)  # its UTF-8, also where that is no whole character
+    logprob: float
+    likeliest: tuple["TokenChance", ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TextPiece:
     text: str = field(repr=False)
+    choice: int = 0
+    chances: tuple[TokenChance, ...] = field(default=(), repr=False)  # where they were asked for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finished:
+    """One choice has ended; the generation ends with the last of them."""
+
     reason: Literal["stop", "length"]
     completion_tokens: int
+    choice: int = 0
 
 
-GenerationEvent = Started | TextPiece | Finished
+GenerationEvent = Loading | Started | TextPiece | Finished
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,8 +104,9 @@ class ModelInfo:
 class InferenceBackend(Protocol):
     """Implemented in `daemon`; the tests of `ipc` fill it with functions.
 
-    `generate` yields one `Started`, pieces, one `Finished`; it raises a `RequestError` (see
-    `ipc/errors.py`) before `Started` for bad requests and at any time when the engine dies.
+    `generate` yields `Loading`s, one `Started`, pieces, one `Finished` for each choice; it raises a
+    `RequestError` (see `ipc/errors.py`) before `Started` for bad requests and at any time when the
+    engine dies.
     Closing the generator cancels the generation.
     """
 
