@@ -10,11 +10,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import torch
-from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
 from tests.pipeline.living import TINY, Nightloom, entry_of, new_home
 from tests.trainer.tiny_bases import TEXT, full_precision_folder
 from trainer.quantising import quantise_folder
+from trainer.stock_models import LlamaForCausalLM, PreTrainedTokenizerFast
 
 NOTES = 16
 KNOWN_WORDS = sorted(set(TEXT.replace(",", "").replace(".", "").replace("?", "").split()))

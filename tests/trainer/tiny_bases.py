@@ -4,7 +4,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import (
+
+from trainer.builtin.tokenizer import train_tokenizer
+from trainer.stock_models import (
     LlamaConfig,
     LlamaForCausalLM,
     MistralConfig,
@@ -14,8 +16,6 @@ from transformers import (
     Qwen3Config,
     Qwen3ForCausalLM,
 )
-
-from trainer.builtin.tokenizer import train_tokenizer
 
 CONTEXT_TOKENS = 256
 TEXT = (
