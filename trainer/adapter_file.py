@@ -4,6 +4,7 @@ Never touches a file. What comes in from outside is checked before it counts: di
 base, types, finite values; names and extents by whoever knows the model (`lora.py`).
 """
 
+import math
 from collections.abc import Mapping
 
 import safetensors.torch
@@ -12,6 +13,10 @@ import torch
 from storage.records import sha256_hex
 from trainer.adapter_format import LoraShape, adapter_metadata, read_adapter_header
 from trainer.errors import AdapterDamaged
+from trainer.tensor_header import TensorBytes
+
+FP32_BYTES = 4
+MALFORMED = "it is cut off or malformed"
 
 
 def pack_adapter(tensors: Mapping[str, torch.Tensor], *, base: str, shape: LoraShape) -> bytes:
@@ -37,12 +42,34 @@ def unpack_adapter(
     if sha256 is not None and sha256_hex(data) != sha256:
         raise AdapterDamaged("the digest differs")
     header = read_adapter_header(data, base=base)
-    try:
-        tensors = safetensors.torch.load(data)
-    except (KeyError, TypeError, ValueError, safetensors.SafetensorError):
-        raise AdapterDamaged("it is cut off or malformed") from None
-    if any(tensor.dtype != torch.float32 for tensor in tensors.values()):
-        raise AdapterDamaged("a tensor is of another kind")
+    tensors = _tensors(header.tensors)
     if not all(torch.isfinite(tensor).all() for tensor in tensors.values()):
         raise AdapterDamaged("a value is not a finite number")
     return tensors, header.shape
+
+
+def _tensors(file: TensorBytes) -> dict[str, torch.Tensor]:
+    """The values as tensors, which lie one after the other and leave nothing out.
+
+    Copied one by one: in one piece, as the library does it, other threads would stand still for a
+    third of a second with the adapter of a 7B.
+    """
+    found, end = {}, 0
+    try:
+        for name, entry in sorted(file.entries.items(), key=lambda one: one[1]["data_offsets"]):
+            (start, last), shape = entry["data_offsets"], entry["shape"]
+            whole = all(type(number) is int and number >= 0 for number in (start, last, *shape))
+            if not whole or start != end or last > len(file.values):
+                raise AdapterDamaged(MALFORMED)
+            if entry["dtype"] != "F32":
+                raise AdapterDamaged("a tensor is of another kind")
+            if last - start != FP32_BYTES * math.prod(shape):
+                raise AdapterDamaged(MALFORMED)
+            values = bytearray(file.values[start:last])
+            flat = torch.frombuffer(values, dtype=torch.float32) if values else torch.empty(0)
+            found[name], end = flat.view(shape), last
+    except (KeyError, TypeError, ValueError, RuntimeError):
+        raise AdapterDamaged(MALFORMED) from None
+    if end != len(file.values):
+        raise AdapterDamaged(MALFORMED)
+    return found

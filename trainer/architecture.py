@@ -4,8 +4,11 @@ The only place that maps our config to transformers' classes; those come with th
 with the base. Nothing is allocated: parameters are on the meta device.
 """
 
+from typing import Any
+
 import torch
 from huggingface_hub.errors import StrictDataclassError
+from torch.overrides import TorchFunctionMode
 
 from trainer.base_format import ARCHITECTURES, CONFIG_FILE, Config
 from trainer.errors import BaseDamaged, UnsupportedArchitecture
@@ -32,6 +35,21 @@ CLASSES: dict[str, tuple[type[PreTrainedConfig], type[PreTrainedModel]]] = {
 }
 
 
+class _RealRanges(TorchFunctionMode):
+    """Inside, a range of numbers, as rotary tables begin with, is made on the CPU in any case.
+
+    On the meta device torch would load its compiler for it: 2 s of an engine's start.
+    """
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        kwargs = dict(kwargs or {})
+        if func is torch.arange:
+            kwargs["device"] = "cpu"
+        return func(*args, **kwargs)
+
+
 def empty_model(config: Config) -> PreTrainedModel:
     """The model without weights; its rotary tables, which no file holds, are real and on the CPU.
 
@@ -41,7 +59,7 @@ def empty_model(config: Config) -> PreTrainedModel:
     config_class, model_class = CLASSES[config["model_type"]]
     fields = {name: value for name, value in config.items() if name != "model_type"}
     try:
-        with torch.device("meta"), no_init_weights():
+        with torch.device("meta"), _RealRanges(), no_init_weights():
             model: PreTrainedModel = model_class._from_config(
                 config_class(**fields), attn_implementation="sdpa"
             )

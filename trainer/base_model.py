@@ -5,6 +5,7 @@ drop and read again. The model is frozen; adapters are put around its layers els
 nothing of adapters, training or requests.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -67,12 +68,15 @@ def load_base(
     *,
     device: torch.device | str = "cpu",
     compute_dtype: torch.dtype | None = None,
+    progress: Callable[[float], None] = lambda share: None,
 ) -> BaseModel:
     """Load a base folder after the cheap verification (see `base_format.check_folder`).
 
     Args:
         compute_dtype: of activations, embeddings, norms and head; the best for the device when
             None. With bf16 nothing is copied, with fp32 embeddings and norms are.
+        progress: told which share of it is done, when the files are checked, the tokenizer is
+            there, the modules are made and the weights are in them.
 
     Raises:
         BaseError: a file is missing, damaged, too new or of a kind that is not supported.
@@ -85,9 +89,13 @@ def load_base(
         raise BaseDamaged(FACTS_FILE, "its context is longer than the model's")
     place = torch.device(device)
     dtype = compute_dtype or best_compute_dtype(place)
+    progress(0.1)
     tokenizer = load_tokenizer(folder, checked.config)
+    progress(0.3)
     model = empty_model(checked.config)
+    progress(0.5)
     _fill(model, checked, device=place, dtype=dtype)
+    progress(1.0)
     # peft asks this before it looks at the layers
     model.is_loaded_in_4bit = True  # type: ignore[assignment]
     model.requires_grad_(False)

@@ -64,6 +64,7 @@ class BaseTokenizer:
         added = self._backend.get_added_tokens_decoder()
         self._marks = frozenset(added)
         self._special = frozenset(id_ for id_, token in added.items() if token.special)
+        self._names = {id_: added[id_].content for id_ in self._special}
         self._bytes = TokenBytes(self._backend, literal={i: t.content for i, t in added.items()})
         self.plain_template = plain_template
         self.turn_stops = PLAIN_TURN_STOPS if plain_template else ()
@@ -81,6 +82,10 @@ class BaseTokenizer:
     def token_bytes(self, token: int) -> bytes:
         """The bytes a token stands for; none for special marks and ids beyond the vocabulary."""
         return b"" if token in self._special else self._bytes.of(token)
+
+    def mark_name(self, token: int) -> str:
+        """How the base writes a special mark; nothing of other tokens."""
+        return self._names.get(token, "")
 
     def encode_text(self, text: str) -> list[int]:
         """Tokens of a text alone; spelled marks stay letters."""

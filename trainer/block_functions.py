@@ -10,6 +10,9 @@ import torch
 
 aten = torch.ops.aten
 
+FEW_ROWS = 16  # nf4.MOST_ROWS
+DIVIDED_NUMBERS = 32768  # from so many on torch divides a tensor (at::internal::GRAIN_SIZE)
+
 
 def add_norm(
     h: torch.Tensor, delta: torch.Tensor | None, weight: torch.Tensor, eps: float
@@ -71,9 +74,15 @@ def _normed(x: torch.Tensor, weight: torch.Tensor, inverse: torch.Tensor) -> tor
 
 
 def swiglu(gate_up: torch.Tensor) -> torch.Tensor:
-    """silu(gate) * up of (rows, 2 * intermediate), gates first: (rows, intermediate)."""
+    """silu(gate) * up of (rows, 2 * intermediate), gates first: (rows, intermediate).
+
+    Of few rows without gradients each is what it is alone: where torch divides one tensor among
+    threads, numbers at the seams are rounded otherwise.
+    """
     if not torch.is_grad_enabled():
         gate, up = gate_up.chunk(2, dim=-1)
+        if 1 < len(gate) <= FEW_ROWS and gate.numel() >= DIVIDED_NUMBERS:
+            return torch.stack([torch.nn.functional.silu(row) for row in gate]).mul_(up)
         return torch.nn.functional.silu(gate).mul_(up)
     found: torch.Tensor = _SwiGlu.apply(gate_up)  # type: ignore[no-untyped-call]
     return found

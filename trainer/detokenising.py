@@ -17,6 +17,16 @@ class Detokeniser:
         self._utf8 = codecs.getincrementaldecoder("utf-8")(errors="replace")
         self._drop_space = tokenizer.starts_with_space
 
+    @property
+    def cut(self) -> bool:
+        """Whether the tokens so far end within a character."""
+        return bool(self._utf8.getstate()[0])
+
+    @property
+    def at_start(self) -> bool:
+        """Whether a space that comes now is not shown."""
+        return self._drop_space and not self.cut
+
     def push(self, token: int) -> str:
         """Characters that are complete with this token; often none."""
         return self._shown(self._utf8.decode(self._tokenizer.token_bytes(token)))

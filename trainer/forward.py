@@ -6,7 +6,7 @@ the four families that `architecture.py` knows, and a test compares each of them
 transformers' own pass. Other devices use transformers' pass.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
@@ -47,6 +47,10 @@ class BlockGeometry:
         )
         silu = config.hidden_act == "silu"
         return cls(heads=heads, eps=config.rms_norm_eps, silu=silu, windows=windows)
+
+
+Product = Callable[[torch.Tensor, Sequence[torch.nn.Module]], torch.Tensor]
+"""Rows and linear layers to the layers' outputs side by side."""
 
 
 class Attention(Protocol):
@@ -97,17 +101,19 @@ def run_blocks(
     *,
     recompute_layers: int = 0,
     only: torch.Tensor | None = None,
+    multiply: Product = product,
 ) -> torch.Tensor:
     """Embeddings (rows, hidden) through all blocks and the last norm: (rows, hidden).
 
     Args:
         only: the rows whose last states are wanted; all by default.
+        multiply: with which adapters; by default with the one that is active.
     """
     decoder = model.get_decoder()
     delta = None
     for number, block in enumerate(decoder.layers):
         h = border.cross(h)
-        step = partial(_run_block, block, geometry, partial(attention, block=number))
+        step = partial(_run_block, block, geometry, partial(attention, block=number), multiply)
         if number < recompute_layers and torch.is_grad_enabled():
             h, delta = checkpoint(step, h, delta, use_reentrant=False)
         else:
@@ -122,24 +128,25 @@ def _run_block(
     block: Any,
     geometry: BlockGeometry,
     attention: Callable[[torch.Tensor], torch.Tensor],
+    multiply: Product,
     h: torch.Tensor,
     delta: torch.Tensor | None,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Returns the residual stream before the feed-forward part, and what that part adds."""
     layer, mlp = block.self_attn, block.mlp
     h, x = add_norm(h, delta, block.input_layernorm.weight, geometry.eps)
-    qkv = product(x, [layer.q_proj, layer.k_proj, layer.v_proj])
+    qkv = multiply(x, [layer.q_proj, layer.k_proj, layer.v_proj])
     if hasattr(layer, "q_norm"):
         qkv = _normed_heads(layer, qkv, geometry.heads)
-    attended = product(attention(qkv), [layer.o_proj])
+    attended = multiply(attention(qkv), [layer.o_proj])
     h, x = add_norm(h, attended, block.post_attention_layernorm.weight, geometry.eps)
-    gate_up = product(x, [mlp.gate_proj, mlp.up_proj])
+    gate_up = multiply(x, [mlp.gate_proj, mlp.up_proj])
     if geometry.silu:
         activated = swiglu(gate_up)
     else:
         gate, up = gate_up.chunk(2, dim=-1)
         activated = mlp.act_fn(gate) * up
-    return h, product(activated, [mlp.down_proj])
+    return h, multiply(activated, [mlp.down_proj])
 
 
 def _normed_heads(layer: Any, qkv: torch.Tensor, heads: Heads) -> torch.Tensor:

@@ -6,8 +6,6 @@ nobody listens any more. Knows nothing of sockets, adapters' names or who asked.
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -16,28 +14,13 @@ import torch
 from trainer.base_model import BaseModel
 from trainer.border import OPEN, Border, BorderReached
 from trainer.decoding import Activate, Decoder
-from trainer.detokenising import Detokeniser
 from trainer.errors import PromptEmpty, PromptTooLong
-from trainer.sampling import SamplingSettings, choose, generator_for
-from trainer.stop_strings import StopStrings
+from trainer.row_text import Ended, Piece, RowText
+from trainer.sampling import Drawn, SamplingSettings, Seen, choose, draw, generator_for
+
+__all__ = ["Ended", "Piece", "check_prompt", "generate", "sample_rows"]
 
 PREFILL_TOKENS = 512  # between two looks at `should_stop`
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Piece:
-    """Text that can be shown; never a part of a character or of a stop string."""
-
-    text: str = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ended:
-    """The last event. Tokens count all that were drawn, an end mark left out."""
-
-    reason: Literal["stop", "length", "cancelled"]
-    prompt_tokens: int
-    completion_tokens: int
 
 
 def check_prompt(base: BaseModel, prompt: Sequence[int]) -> None:
@@ -87,61 +70,45 @@ def _pieces(
     between_tokens: Callable[[], None],
     activate: Activate,
 ) -> Iterator[Piece | Ended]:
-    text = Detokeniser(base.tokenizer)
-    stops = StopStrings(settings.stop)
-    count, reason = 0, "length"
-    for token in _tokens(base, prompt, settings, limit, should_stop, between_tokens, activate):
-        if token is None:
-            reason = "cancelled"
+    text = RowText(base.tokenizer, settings, limit, prompt_tokens=len(prompt))
+    for drawn in _drawn(base, prompt, settings, should_stop, between_tokens, activate):
+        if (piece := text.push(drawn)) is not None:
+            yield piece
+        if text.ended is not None:
             break
-        if token in base.tokenizer.stop_ids:
-            reason = "stop"
-            break
-        count += 1
-        if shown := stops.push(text.push(token)):
-            yield Piece(text=shown)
-        if stops.hit:
-            reason = "stop"
-            break
-    if rest := stops.push(text.finish()) + stops.finish():
-        yield Piece(text=rest)
-    yield Ended(
-        reason="stop" if stops.hit else reason,  # type: ignore[arg-type]
-        prompt_tokens=len(prompt),
-        completion_tokens=count,
-    )
+    rest, ended = text.finish()
+    if rest is not None:
+        yield rest
+    yield ended
 
 
-def _tokens(
+def _drawn(
     base: BaseModel,
     prompt: Sequence[int],
     settings: SamplingSettings,
-    limit: int,
     should_stop: Callable[[], bool],
     between_tokens: Callable[[], None],
     activate: Activate,
-) -> Iterator[int | None]:
-    """Up to `limit` drawn tokens; None, once, when it was told to stop."""
+) -> Iterator[Drawn]:
+    """Tokens until nobody asks for another, or it is told to stop."""
     decoder = Decoder(base.model, activate=activate, expected_tokens=len(prompt))
     generator = generator_for(settings.seed, base.device)
+    vocabulary = base.tokenizer.vocabulary
+    seen = Seen(prompt, vocabulary, device=base.device)
     logits = None
     for start in range(0, len(prompt), PREFILL_TOKENS):
         between_tokens()
         if should_stop():
-            yield None
             return
         logits = decoder.prefill([prompt[start : start + PREFILL_TOKENS]])
     assert logits is not None
-    for drawn in range(1, limit + 1):
-        token = choose(logits[:, : base.tokenizer.vocabulary], settings, generator)
-        yield int(token)
-        if drawn == limit:
-            return
+    while True:
+        drawn = draw(logits[:, :vocabulary], settings, generator, seen)
+        yield drawn
         between_tokens()
         if should_stop():
-            yield None
             return
-        logits = decoder.step(token)
+        logits = decoder.step(torch.tensor([drawn.token], device=base.device))
 
 
 def sample_rows(

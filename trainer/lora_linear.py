@@ -45,7 +45,7 @@ class LoraNf4Linear(torch.nn.Module, LoraLayer):
         base = self._base()
         names = [] if self.disable_adapters else self.active_adapters
         if not names:
-            return Part(base.matrix, base.bias)
+            return base.part
         (name,) = names
         if self.training and not isinstance(self.lora_dropout[name], torch.nn.Identity):
             return None
@@ -81,9 +81,17 @@ def product(x: torch.Tensor, layers: Sequence[torch.nn.Module]) -> torch.Tensor:
     return torch.cat(outputs, dim=-1) if len(outputs) > 1 else outputs[0]
 
 
+def base_layer(layer: torch.nn.Module) -> Nf4Linear:
+    """Ours itself, whatever adapters stand around it."""
+    if isinstance(layer, LoraNf4Linear):
+        layer = layer.base_layer
+    assert isinstance(layer, Nf4Linear)
+    return layer
+
+
 def _part(layer: torch.nn.Module) -> Part | None:
     if isinstance(layer, Nf4Linear):
-        return Part(layer.matrix, layer.bias)
+        return layer.part
     return layer.part() if isinstance(layer, LoraNf4Linear) else None
 
 

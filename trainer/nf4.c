@@ -27,20 +27,22 @@
 #define CLONES
 #endif
 #define EXPORT __attribute__((visibility("default")))
-#define ABI 3              /* counts changes of what stands under EXPORT */
+#define ABI 4              /* counts changes of what stands under EXPORT */
 #define BLOCK 64           /* weights per constant */
 #define NESTED_BLOCK 256   /* constants per constant of the second quantization */
 #define CHUNK 4096         /* weights decoded at a time: their numbers stay in L1 */
 #define MOST_ROWS 16       /* of x in one call of nf4_matmul */
 #define LANES 16           /* partial sums of a dot product, on every path */
 #define MOST_RANK 128      /* of an adapter in nf4_matmul */
-#define KEYS 128           /* of a row that nf4_attend takes at a time */
+#define KEYS 128           /* of a row that attention takes at a time; a page has as many */
 #define MOST_SIZE 256      /* of a head in nf4_attend */
 #define AHEAD 2048         /* bytes of codes prefetched before they are needed */
 #define FAR_AHEAD 65536    /* bytes of codes fetched into the second cache, where the first has
                               other things to keep: a half more from memory on two cores */
 #define AT_ONCE 2          /* features that nf4_matmul takes together, where a path can */
+#define DENSE_FEATURES 4   /* likewise nf4_dense */
 #define RING (16 * NESTED_BLOCK) /* constants at hand, of blocks one after the other */
+#define ALONE (1 << 16)    /* multiplications below which a second thread is not worth it */
 #define STREAM_BYTES (8u << 20) /* results larger than this bypass the caches */
 
 typedef struct {
@@ -385,6 +387,89 @@ AVX512 static void dot_bf16_avx512(const uint16_t *weights, const uint16_t *x, i
     }
 }
 
+/* With instructions for bf16: four rows at a time share what is loaded of the weights. Two sums of
+   each, in turns of 32 numbers, whatever rows are taken together. */
+#define DOT(ROWS)                                                                              \
+    AVX512BF16 static void dot_bf16_of##ROWS(const uint16_t *weights, const uint16_t *x,       \
+                                             int64_t stride, int64_t count, float *sums) {     \
+        __m512 even[ROWS], odd[ROWS];                                                          \
+        int64_t i = 0;                                                                         \
+        UNROLLED for (int r = 0; r < ROWS; r++)                                                \
+            even[r] = _mm512_loadu_ps(sums + r * LANES), odd[r] = _mm512_setzero_ps();         \
+        for (; i + 64 <= count; i += 64) {                                                     \
+            __m512bh w0 = (__m512bh)_mm512_loadu_si512(weights + i);                           \
+            __m512bh w1 = (__m512bh)_mm512_loadu_si512(weights + i + 32);                      \
+            UNROLLED for (int r = 0; r < ROWS; r++) {                                          \
+                __m512bh v0 = (__m512bh)_mm512_loadu_si512(x + r * stride + i);                \
+                __m512bh v1 = (__m512bh)_mm512_loadu_si512(x + r * stride + i + 32);           \
+                even[r] = _mm512_dpbf16_ps(even[r], w0, v0);                                   \
+                odd[r] = _mm512_dpbf16_ps(odd[r], w1, v1);                                     \
+            }                                                                                  \
+        }                                                                                      \
+        if (i < count) {                                                                       \
+            __m512bh w = (__m512bh)_mm512_loadu_si512(weights + i);                            \
+            UNROLLED for (int r = 0; r < ROWS; r++) {                                          \
+                __m512bh v = (__m512bh)_mm512_loadu_si512(x + r * stride + i);                 \
+                even[r] = _mm512_dpbf16_ps(even[r], w, v);                                     \
+            }                                                                                  \
+        }                                                                                      \
+        UNROLLED for (int r = 0; r < ROWS; r++)                                                \
+            _mm512_storeu_ps(sums + r * LANES, _mm512_add_ps(even[r], odd[r]));                \
+    }
+#define UNROLLED _Pragma("GCC unroll 8")
+DOT(4) DOT(1)
+
+static void dot_bf16_avx512bf16(const uint16_t *weights, const uint16_t *x, int64_t stride,
+                                int rows, int64_t count, float *sums) {
+    int row = 0;
+    for (; row + 4 <= rows; row += 4)
+        dot_bf16_of4(weights, x + row * stride, stride, count, sums + row * LANES);
+    for (; row < rows; row++)
+        dot_bf16_of1(weights, x + row * stride, stride, count, sums + row * LANES);
+}
+
+/* A head's features, four at a time, so that rows of x are loaded less often. Each has one sum,
+   whatever is taken together. */
+#define DENSE(FEATURES, ROWS)                                                                  \
+    AVX512BF16 static void dense_##FEATURES##x##ROWS(const uint16_t *weights,                  \
+                                                     const uint16_t *x, int64_t count,         \
+                                                     int all_rows, float *sums) {              \
+        __m512 sum[FEATURES][ROWS];                                                            \
+        for (int f = 0; f < FEATURES; f++)                                                     \
+            for (int r = 0; r < ROWS; r++) sum[f][r] = _mm512_setzero_ps();                    \
+        for (int64_t i = 0; i < count; i += 32) {                                              \
+            __m512bh w[FEATURES];                                                              \
+            UNROLLED for (int f = 0; f < FEATURES; f++)                                        \
+                w[f] = (__m512bh)_mm512_loadu_si512(weights + f * count + i);                  \
+            UNROLLED for (int r = 0; r < ROWS; r++) {                                          \
+                __m512bh v = (__m512bh)_mm512_loadu_si512(x + r * count + i);                  \
+                UNROLLED for (int f = 0; f < FEATURES; f++)                                    \
+                    sum[f][r] = _mm512_dpbf16_ps(sum[f][r], w[f], v);                          \
+            }                                                                                  \
+        }                                                                                      \
+        for (int f = 0; f < FEATURES; f++)                                                     \
+            for (int r = 0; r < ROWS; r++)                                                     \
+                _mm512_storeu_ps(sums + (f * all_rows + r) * LANES, sum[f][r]);                \
+    }
+DENSE(4, 4) DENSE(4, 2) DENSE(4, 1) DENSE(1, 4) DENSE(1, 2) DENSE(1, 1)
+
+static void dense_avx512bf16(const uint16_t *weights, const uint16_t *x, int64_t count,
+                             int features, int rows, float *sums) {
+#define TAKE_DENSE(FEATURES, ROWS, F)                                                          \
+    dense_##FEATURES##x##ROWS(weights + (F) * count, x + row * count, count, rows,             \
+                              sums + ((F) * rows + row) * LANES)
+#define TAKE_ROWS(FEATURES, F)                                                                 \
+    do {                                                                                       \
+        int row = 0;                                                                           \
+        for (; row + 4 <= rows; row += 4) TAKE_DENSE(FEATURES, 4, F);                          \
+        for (; row + 2 <= rows; row += 2) TAKE_DENSE(FEATURES, 2, F);                          \
+        for (; row < rows; row++) TAKE_DENSE(FEATURES, 1, F);                                  \
+    } while (0)
+    if (features == DENSE_FEATURES) TAKE_ROWS(4, 0);
+    else
+        for (int f = 0; f < features; f++) TAKE_ROWS(1, f);
+}
+
 /* With instructions for bf16 no number is stored in between. Two blocks are taken at once: 64 bytes
    are 32 words of four codes, the first 16 words of one block and the rest of the other. A table
    has what the codes stand for in both, 2 * 16 words, and a lane's fifth index bit says which. So
@@ -448,7 +533,6 @@ AVX512 static void arrange_avx512bf16(const uint16_t *x, int rows, int64_t count
                 _mm512_storeu_ps(sums + (f * all_rows + r) * LANES,                            \
                                  _mm512_add_ps(sum[f][r][0], sum[f][r][1]));                   \
     }
-#define UNROLLED _Pragma("GCC unroll 8")
 /* The constant of a block, where they are as they are and where they are looked up. */
 #define PLAIN(BLOCK_) plain[BLOCK_]
 #define NESTED(BLOCK_) ring[((BLOCK_) & (RING - 1) & ~(NESTED_BLOCK - 1)) + codes8[BLOCK_]]
@@ -456,7 +540,8 @@ AVX512 static void arrange_avx512bf16(const uint16_t *x, int rows, int64_t count
 #define FOUND(INDEX, TABLE) \
     (__m512bh)_mm512_permutexvar_epi16(_mm512_ternarylogic_epi32(INDEX, low, half, 0xEA), TABLE)
 #define TILES(KIND) \
-    TILE(KIND, 2, 4) TILE(KIND, 2, 1) TILE(KIND, 1, 4) TILE(KIND, 1, 2) TILE(KIND, 1, 1)
+    TILE(KIND, 2, 4) TILE(KIND, 2, 3) TILE(KIND, 2, 2) TILE(KIND, 2, 1)                        \
+    TILE(KIND, 1, 4) TILE(KIND, 1, 2) TILE(KIND, 1, 1)
 TILES(PLAIN)
 TILES(NESTED)
 
@@ -472,9 +557,11 @@ static void multiply_avx512bf16(const uint8_t *codes, int64_t apart, const float
     (of->plain ? TAKE_OF(PLAIN, FEATURES, ROWS, F) : TAKE_OF(NESTED, FEATURES, ROWS, F))
     if (features == AT_ONCE) {
         for (; row + 4 <= rows; row += 4) TAKE(2, 4, 0);
+        if (row + 3 == rows) TAKE(2, 3, 0), row += 3;
+        if (row + 2 == rows) TAKE(2, 2, 0), row += 2;
         if (row + 1 == rows) TAKE(2, 1, 0), row++;
     }
-    for (int f = 0, begun = row; f < features && begun < rows; f++) { /* two rows: one by one */
+    for (int f = 0, begun = row; f < features && begun < rows; f++) { /* the last feature */
         for (row = begun; row + 4 <= rows; row += 4) TAKE(1, 4, f);
         for (; row + 2 <= rows; row += 2) TAKE(1, 2, f);
         for (; row < rows; row++) TAKE(1, 1, f);
@@ -554,21 +641,26 @@ typedef struct {
     void (*arrange)(const uint16_t *, int, int64_t, uint16_t *);
     void (*multiply)(const uint8_t *, int64_t, const float *, const block_constants *, int64_t, int,
                      const uint16_t *, int, float *);
+    /* dot_bf16 for up to DENSE_FEATURES features and all rows, each one after the other; or
+       NULL. */
+    void (*dense)(const uint16_t *, const uint16_t *, int64_t, int, int, float *);
 } path;
 
 static const path PATHS[] = { /* the best first */
 #ifdef NF4_X86
-    {"avx512bf16", constants_avx512, decode_bf16_avx512, decode_fp32_avx512, dot_bf16_avx512,
-     dot_fp32_avx512, arrange_avx512bf16, multiply_avx512bf16},
+    {"avx512bf16", constants_avx512, decode_bf16_avx512, decode_fp32_avx512, dot_bf16_avx512bf16,
+     dot_fp32_avx512, arrange_avx512bf16, multiply_avx512bf16, dense_avx512bf16},
     {"avx512", constants_avx512, decode_bf16_avx512, decode_fp32_avx512, dot_bf16_avx512,
-     dot_fp32_avx512, NULL, NULL},
+     dot_fp32_avx512, NULL, NULL, NULL},
     {"avx2", constants_avx2, decode_bf16_avx2, decode_fp32_avx2, dot_bf16_avx2, dot_fp32_avx2,
-     NULL, NULL},
+     NULL, NULL, NULL},
 #endif
 #ifdef NF4_NEON
-    {"neon", constants_c, decode_bf16_neon, decode_fp32_c, dot_bf16_neon, dot_fp32_neon, NULL, NULL},
+    {"neon", constants_c, decode_bf16_neon, decode_fp32_c, dot_bf16_neon, dot_fp32_neon, NULL, NULL,
+     NULL},
 #endif
-    {"portable", constants_c, decode_bf16_c, decode_fp32_c, dot_bf16_c, dot_fp32_c, NULL, NULL},
+    {"portable", constants_c, decode_bf16_c, decode_fp32_c, dot_bf16_c, dot_fp32_c, NULL, NULL,
+     NULL},
 };
 #define PATH_COUNT ((int)(sizeof PATHS / sizeof *PATHS))
 
@@ -769,8 +861,8 @@ typedef struct {
     int64_t y_stride;
     int rows, dtype;
     int64_t features_per_unit;
-    const nf4_adapter *adapter; /* or NULL */
-    float low[MOST_ROWS * MOST_RANK]; /* (rows, padded) x A^T */
+    const nf4_adapter *const *adapters; /* of each row, or NULL */
+    float low[MOST_ROWS * MOST_RANK]; /* x A^T of each row; zeros behind the rank */
 } product;
 
 /* Half on half, so that the compiler can add several at once. */
@@ -840,13 +932,22 @@ static void multiply_decoded(const product *p, int64_t feature, float *sums) {
     }
 }
 
-/* Adds the adapter's part to a feature's sums and writes its numbers. */
-static void finish_feature(const product *p, int64_t feature, float *sums) {
-    if (p->adapter) {
-        int padded = p->adapter->padded;
-        p->path->dot_fp32(p->adapter->b + feature * padded, p->low, padded, p->rows, padded,
-                          sums);
+/* Adds what a feature's row of B makes of each row's x A^T to its sums. */
+CLONES static void add_adapters(const product *p, int64_t feature, float *restrict sums) {
+    for (int row = 0; row < p->rows; row++) {
+        const nf4_adapter *adapter = p->adapters[row];
+        if (!adapter) continue;
+        const float *restrict b = adapter->b + feature * adapter->padded;
+        const float *restrict low = p->low + row * MOST_RANK;
+        for (int at = 0; at < adapter->padded; at += LANES)
+            for (int lane = 0; lane < LANES; lane++)
+                sums[row * LANES + lane] += b[at + lane] * low[at + lane];
     }
+}
+
+/* Adds the adapters' part to a feature's sums and writes its numbers. */
+static void finish_feature(const product *p, int64_t feature, float *sums) {
+    if (p->adapters) add_adapters(p, feature, sums);
     for (int row = 0; row < p->rows; row++) {
         float sum = total(sums + row * LANES);
         int64_t place = row * p->y_stride + feature;
@@ -895,40 +996,77 @@ static const void *arranged(const path *path, const void *x, int rows, int64_t c
     return room;
 }
 
-/* x A^T of the adapter. */
-static void go_low(product *p, const void *x) {
-    const nf4_adapter *adapter = p->adapter;
-    memset(p->low, 0, sizeof(float) * (size_t)(p->rows * adapter->padded));
-    for (int rank = 0; rank < adapter->rank; rank++) {
+typedef struct {
+    product *product;
+    const void *x;
+    int row, rows; /* that have the adapter */
+} lowering;
+
+#define RANKS 4 /* of an adapter that one unit of work does */
+
+static void low_unit(const void *job, int64_t unit) {
+    const lowering *l = job;
+    product *p = l->product;
+    const nf4_adapter *adapter = p->adapters[l->row];
+    const char *x = (const char *)l->x;
+    int64_t count = p->in_features, width = p->dtype == BF16 ? 2 : 4;
+    int64_t last = (unit + 1) * RANKS < adapter->rank ? (unit + 1) * RANKS : adapter->rank;
+    x += l->row * count * width;
+    for (int64_t rank = unit * RANKS; rank < last; rank++) {
         _Alignas(64) float sums[MOST_ROWS * LANES] = {0};
+        const char *a = (const char *)adapter->a + rank * count * width;
         if (p->dtype == BF16)
-            p->path->dot_bf16((const uint16_t *)adapter->a + rank * p->in_features, x,
-                              p->in_features, p->rows, p->in_features, sums);
+            p->path->dot_bf16((const uint16_t *)a, (const uint16_t *)x, count, l->rows, count,
+                              sums);
         else
-            p->path->dot_fp32((const float *)adapter->a + rank * p->in_features, x,
-                              p->in_features, p->rows, p->in_features, sums);
-        for (int row = 0; row < p->rows; row++)
-            p->low[row * adapter->padded + rank] = total(sums + row * LANES);
+            p->path->dot_fp32((const float *)a, (const float *)x, count, l->rows, count, sums);
+        for (int row = 0; row < l->rows; row++)
+            p->low[(l->row + row) * MOST_RANK + rank] = total(sums + row * LANES);
     }
 }
 
-/* y = x W^T, and (x A^T) B^T where there is an adapter, for 1 to MOST_ROWS rows of x:
+/* Rows from `row` on that lie side by side with the same adapter. */
+static int sharing(const product *p, int row) {
+    int end = row + 1;
+    while (end < p->rows && p->adapters[end] == p->adapters[row]) end++;
+    return end - row;
+}
+
+/* x A^T of the rows that have an adapter. */
+static void go_low(product *p, const void *x, int threads) {
+    for (int row = 0, some; row < p->rows; row += some) {
+        const nf4_adapter *adapter = p->adapters[row];
+        some = sharing(p, row);
+        if (!adapter) continue;
+        for (int other = row; other < row + some; other++)
+            memset(p->low + other * MOST_RANK, 0, sizeof(float) * (size_t)adapter->padded);
+        lowering job = {p, x, row, some};
+        int alone = some * adapter->rank * p->in_features < ALONE;
+        run_units(low_unit, &job, (adapter->rank + RANKS - 1) / RANKS, alone ? 1 : threads);
+    }
+}
+
+/* y = x W^T, and (x A^T) B^T where a row has an adapter, for 1 to MOST_ROWS rows of x:
    (rows, in_features) to (rows, out_features), whose rows lie y_stride numbers apart; all BF16 or
-   all FP32, sums in fp32; in_features is a multiple of BLOCK. Each row of y is the same bits
-   whatever other rows are there. Returns 0 where shapes are different or memory is short. */
+   all FP32, sums in fp32; in_features is a multiple of BLOCK. `adapters` has one or NULL for each
+   row; best, those that share one lie side by side. Each row of y is the same bits whatever other
+   rows are there, and whatever their adapters. Returns 0 where shapes are different or memory is
+   short. */
 EXPORT int nf4_matmul(const nf4_weights *weights, int64_t out_features, int64_t in_features,
                       const void *x, int rows, void *y, int64_t y_stride,
-                      const nf4_adapter *adapter, int dtype, int threads) {
+                      const nf4_adapter *const *adapters, int dtype, int threads) {
     if (rows < 1 || rows > MOST_ROWS || in_features < BLOCK || in_features % BLOCK) return 0;
-    if (adapter && (adapter->padded > MOST_RANK || adapter->padded % LANES)) return 0;
+    for (int row = 0; adapters && row < rows; row++)
+        if (adapters[row] && (adapters[row]->padded > MOST_RANK || adapters[row]->padded % LANES))
+            return 0;
     const path *path = current_path();
     int64_t features = AT_ONCE * (1 + 2 * UNIT / in_features);
     product job = {.weights = weights, .path = path, .out_features = out_features,
                    .in_features = in_features, .y = y, .y_stride = y_stride, .rows = rows,
-                   .dtype = dtype, .features_per_unit = features, .adapter = adapter};
+                   .dtype = dtype, .features_per_unit = features, .adapters = adapters};
     job.x = arranged(path, x, rows, in_features, dtype);
     if (!job.x) return 0;
-    if (adapter) go_low(&job, x);
+    if (adapters) go_low(&job, x, threads);
     run_units(multiply_unit, &job, (out_features + features - 1) / features, threads);
     return 1;
 }
@@ -950,17 +1088,24 @@ static void dense_unit(const void *job, int64_t unit) {
     size_t width = p->dtype == BF16 ? 2 : 4;
     int64_t last = (unit + 1) * FEATURES < p->out_features ? (unit + 1) * FEATURES
                                                            : p->out_features;
-    for (int64_t feature = unit * FEATURES; feature < last; feature++) {
-        _Alignas(64) float sums[MOST_ROWS * LANES] = {0};
+    int together = p->dtype == BF16 && p->path->dense ? DENSE_FEATURES : 1;
+    for (int64_t feature = unit * FEATURES; feature < last; feature += together) {
+        int features = last - feature < together ? (int)(last - feature) : together;
+        _Alignas(64) float sums[DENSE_FEATURES * MOST_ROWS * LANES] = {0};
         const char *weights = p->weights + (size_t)(feature * p->in_features) * width;
-        if (p->dtype == BF16)
+        if (together > 1)
+            p->path->dense((const uint16_t *)weights, (const uint16_t *)p->x, p->in_features,
+                           features, p->rows, sums);
+        else if (p->dtype == BF16)
             p->path->dot_bf16((const uint16_t *)weights, (const uint16_t *)p->x, p->in_features,
                               p->rows, p->in_features, sums);
         else
             p->path->dot_fp32((const float *)weights, (const float *)p->x, p->in_features, p->rows,
                               p->in_features, sums);
-        for (int row = 0; row < p->rows; row++)
-            p->y[row * p->out_features + feature] = total(sums + row * LANES);
+        for (int f = 0; f < features; f++)
+            for (int row = 0; row < p->rows; row++)
+                p->y[row * p->out_features + feature + f]
+                    = total(sums + (f * p->rows + row) * LANES);
     }
 }
 
@@ -1013,69 +1158,88 @@ CLONES static void weigh_fp32(const float *values, const float *weights, int key
         for (int d = 0; d < size; d++) sums[d] += weights[key] * values[(int64_t)key * size + d];
 }
 
+/* What one query sees: keys and values of a head, in one piece or in pages of KEYS. */
+typedef struct {
+    const char *keys, *values; /* in one piece, or NULL: */
+    char *const *pages;
+    size_t key_place, value_place; /* of the head in each page */
+    int64_t first, length;
+} seen;
+
 typedef struct {
     const path *path;
-    const char *q, *keys, *values; /* BF16 or FP32 */
-    char *out;
-    const int64_t *first;
-    int64_t length, room;
-    int key_heads, group, size, dtype;
+    int size, dtype;
     float scale;
-} attending;
+} scoring;
 
 /* One query: softmax over tiles of keys, rescaled when a larger score comes (Milakov and
    Gimelshein, arXiv 1805.02867). */
-static void attend_query(const attending *a, const char *q, const char *keys, const char *values,
-                         int64_t first, float *found) {
+static void attend_query(const scoring *a, const char *q, const seen *s, float *found) {
     size_t width = a->dtype == BF16 ? 2 : 4;
     float largest = 0, sum = 0;
     memset(found, 0, sizeof(float) * (size_t)a->size);
-    for (int64_t at = first; at < a->length; at += KEYS) {
-        int count = a->length - at < KEYS ? (int)(a->length - at) : KEYS;
+    for (int64_t at = s->first, next; at < s->length; at = next) {
+        next = at - at % KEYS + KEYS < s->length ? at - at % KEYS + KEYS : s->length;
+        int count = (int)(next - at);
         _Alignas(64) float sums[KEYS * LANES] = {0};
         float scores[KEYS];
-        const char *tile = keys + (size_t)at * (size_t)a->size * width;
+        size_t place = (size_t)(s->keys ? at : at % KEYS) * (size_t)a->size * width;
+        const char *keys = s->keys ? s->keys : s->pages[at / KEYS] + s->key_place;
+        const char *values = s->keys ? s->values : s->pages[at / KEYS] + s->value_place;
+        keys += place, values += place;
         if (a->dtype == BF16)
-            a->path->dot_bf16((const uint16_t *)q, (const uint16_t *)tile, a->size, count, a->size,
+            a->path->dot_bf16((const uint16_t *)q, (const uint16_t *)keys, a->size, count, a->size,
                               sums);
         else
-            a->path->dot_fp32((const float *)q, (const float *)tile, a->size, count, a->size, sums);
-        float high = at == first ? total(sums) * a->scale : largest;
+            a->path->dot_fp32((const float *)q, (const float *)keys, a->size, count, a->size, sums);
+        float high = at == s->first ? total(sums) * a->scale : largest;
         for (int i = 0; i < count; i++) {
             scores[i] = total(sums + i * LANES) * a->scale;
             high = scores[i] > high ? scores[i] : high;
         }
-        float before = at == first ? 0 : largest - high;
-        if (at != first) exponentials(&before, 1);
+        float before = at == s->first ? 0 : largest - high;
+        if (at != s->first) exponentials(&before, 1);
         for (int i = 0; i < count; i++) scores[i] -= high;
         exponentials(scores, count);
         sum *= before;
         for (int i = 0; i < count; i++) sum += scores[i];
-        tile = values + (size_t)at * (size_t)a->size * width;
         if (a->dtype == BF16)
-            weigh_bf16((const uint16_t *)tile, scores, count, a->size, before, found);
+            weigh_bf16((const uint16_t *)values, scores, count, a->size, before, found);
         else
-            weigh_fp32((const float *)tile, scores, count, a->size, before, found);
+            weigh_fp32((const float *)values, scores, count, a->size, before, found);
         largest = high;
     }
     for (int d = 0; d < a->size; d++) found[d] /= sum;
 }
 
-static void attend_unit(const void *job, int64_t unit) {
-    const attending *a = job;
-    size_t width = a->dtype == BF16 ? 2 : 4;
-    int64_t row = unit / a->key_heads;
-    size_t head = (size_t)a->size * width, skip = (size_t)(unit * a->room) * head;
-    for (int g = 0; g < a->group; g++) {
-        int64_t query = unit * a->group + g;
+/* The queries that share a head of keys: `group` of them, one after the other. */
+static void attend_group(const scoring *a, const char *q, const seen *s, int group, char *out) {
+    for (int64_t g = 0; g < group; g++) {
         float found[MOST_SIZE];
-        attend_query(a, a->q + (size_t)query * head, a->keys + skip, a->values + skip,
-                     a->first[row], found);
+        attend_query(a, q + (size_t)(g * a->size) * (a->dtype == BF16 ? 2 : 4), s, found);
         for (int d = 0; d < a->size; d++) {
-            if (a->dtype == BF16) ((uint16_t *)a->out)[query * a->size + d] = to_bf16(found[d]);
-            else ((float *)a->out)[query * a->size + d] = found[d];
+            if (a->dtype == BF16) ((uint16_t *)out)[g * a->size + d] = to_bf16(found[d]);
+            else ((float *)out)[g * a->size + d] = found[d];
         }
     }
+}
+
+typedef struct {
+    scoring scoring;
+    const char *q, *keys, *values; /* BF16 or FP32 */
+    char *out;
+    const int64_t *first;
+    int64_t length, room;
+    int key_heads, group;
+} attending;
+
+static void attend_unit(const void *job, int64_t unit) {
+    const attending *a = job;
+    size_t head = (size_t)a->scoring.size * (a->scoring.dtype == BF16 ? 2 : 4);
+    size_t skip = (size_t)(unit * a->room) * head, query = (size_t)(unit * a->group) * head;
+    seen s = {.keys = a->keys + skip, .values = a->values + skip,
+              .first = a->first[unit / a->key_heads], .length = a->length};
+    attend_group(&a->scoring, a->q + query, &s, a->group, a->out + query);
 }
 
 /* One new token per row: softmax(q k^T scale) v over keys first[row] ... length of that row.
@@ -1085,8 +1249,56 @@ EXPORT int nf4_attend(const void *q, const void *keys, const void *values, void 
                       int key_heads, int group, int size, int64_t length, int64_t room,
                       const int64_t *first, float scale, int dtype, int threads) {
     if (size % 32 || size > MOST_SIZE || length < 1) return 0;
-    attending job = {current_path(), q, keys, values, out, first, length, room, key_heads, group,
-                     size, dtype, scale};
+    attending job = {{current_path(), size, dtype, scale}, q, keys, values, out, first, length,
+                     room, key_heads, group};
     run_units(attend_unit, &job, (int64_t)rows * key_heads, threads);
+    return 1;
+}
+
+/* A row whose keys and values lie in pages, each (blocks, 2, key_heads, KEYS, size). */
+typedef struct {
+    char *const *pages;
+    int64_t length; /* with the new token */
+} nf4_paged;
+
+typedef struct {
+    scoring scoring;
+    const nf4_paged *rows;
+    const char *qkv;
+    char *out;
+    int64_t block, window;
+    int key_heads, group;
+} attending_pages;
+
+static void attend_pages_unit(const void *job, int64_t unit) {
+    const attending_pages *a = job;
+    int64_t row = unit / a->key_heads, key_head = unit % a->key_heads;
+    const nf4_paged *of = a->rows + row;
+    size_t head = (size_t)a->scoring.size * (a->scoring.dtype == BF16 ? 2 : 4), tile = head * KEYS;
+    int64_t queries = (int64_t)a->key_heads * a->group, last = of->length - 1;
+    const char *qkv = a->qkv + (size_t)(row * (queries + 2 * a->key_heads)) * head;
+    seen s = {.pages = of->pages, .length = of->length,
+              .first = a->window && of->length > a->window ? of->length - a->window : 0,
+              .key_place = (size_t)(2 * a->block * a->key_heads + key_head) * tile,
+              .value_place = (size_t)((2 * a->block + 1) * a->key_heads + key_head) * tile};
+    char *page = of->pages[last / KEYS] + (size_t)(last % KEYS) * head;
+    memcpy(page + s.key_place, qkv + (size_t)(queries + key_head) * head, head);
+    memcpy(page + s.value_place, qkv + (size_t)(queries + a->key_heads + key_head) * head, head);
+    size_t query = (size_t)(key_head * a->group) * head;
+    attend_group(&a->scoring, qkv + query, &s, a->group,
+                 a->out + (size_t)(row * queries) * head + query);
+}
+
+/* One new token per row, each with pages and a length of its own: puts its keys and values where
+   they belong and attends. qkv (rows, (key_heads group + 2 key_heads) size): queries, keys, values
+   side by side; out (rows, key_heads group size); all BF16 or all FP32; size is a multiple of 32.
+   A row sees its last `window` keys, or with 0 all. Returns 0 where shapes are different. */
+EXPORT int nf4_attend_pages(const nf4_paged *rows, int count, const void *qkv, void *out,
+                            int64_t block, int key_heads, int group, int size, int64_t window,
+                            float scale, int dtype, int threads) {
+    if (size % 32 || size > MOST_SIZE) return 0;
+    attending_pages job = {{current_path(), size, dtype, scale}, rows, qkv, out, block, window,
+                           key_heads, group};
+    run_units(attend_pages_unit, &job, (int64_t)count * key_heads, threads);
     return 1;
 }

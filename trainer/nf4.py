@@ -7,7 +7,7 @@ built bitsandbytes does the work: the same numbers, slower.
 import ctypes
 import importlib.machinery
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -18,10 +18,11 @@ from trainer.stock_kernels import QuantState, dequantize_4bit
 
 log = logging.getLogger("nightloom.kernels")
 
-ABI = 3  # of nf4.c; a library of another is not used
+ABI = 4  # of nf4.c; a library of another is not used
 MOST_ROWS = 16  # that go straight through the codes; more are worth a dequantised copy
 MOST_RANK = 128  # of an adapter that goes with them
 LANES = 16  # ranks are padded to a multiple of it
+PAGE_TOKENS = 128  # of a row's keys and values in one piece; `KEYS` of nf4.c
 DTYPES = {torch.bfloat16: 0, torch.float32: 1}
 ONE_THREAD_WEIGHTS = 1 << 18  # below it a second thread costs more than it brings
 
@@ -49,6 +50,12 @@ class _Adapter(ctypes.Structure):
         ("rank", ctypes.c_int),
         ("padded", ctypes.c_int),
     )
+
+
+class _Paged(ctypes.Structure):
+    """`nf4_paged` of nf4.c."""
+
+    _fields_ = (("pages", ctypes.c_void_p), ("length", ctypes.c_int64))
 
 
 @cache
@@ -80,12 +87,15 @@ def _declared(library: ctypes.CDLL) -> ctypes.CDLL:
     library.nf4_dequantise.argtypes = [weights, size, pointer, number, number]
     library.nf4_dequantise.restype = None
     library.nf4_matmul.argtypes = [
-        weights, size, size, pointer, number, pointer, size, ctypes.POINTER(_Adapter), number,
-        number,
+        weights, size, size, pointer, number, pointer, size, pointer, number, number,
     ]  # fmt: skip
     library.nf4_dense.argtypes = [pointer, size, size, pointer, number, pointer, number, number]
     library.nf4_attend.argtypes = [
         pointer, pointer, pointer, pointer, number, number, number, number, size, size, pointer,
+        ctypes.c_float, number, number,
+    ]  # fmt: skip
+    library.nf4_attend_pages.argtypes = [
+        ctypes.POINTER(_Paged), number, pointer, pointer, size, number, number, number, size,
         ctypes.c_float, number, number,
     ]  # fmt: skip
     return library
@@ -134,7 +144,30 @@ class ServedAdapter:
         self.a = a.detach().to(dtype).contiguous()
         self.b = torch.zeros((len(b), -(-rank // LANES) * LANES))  # (out_features, padded) fp32
         self.b[:, :rank] = b.detach() * scale
-        self.pointers = _Adapter(self.a.data_ptr(), self.b.data_ptr(), rank, self.b.shape[1])
+        self._pointers = _Adapter(self.a.data_ptr(), self.b.data_ptr(), rank, self.b.shape[1])
+        self.address = ctypes.addressof(self._pointers)
+        self._all_rows = (ctypes.c_void_p * MOST_ROWS)(*[self.address] * MOST_ROWS)
+        self.of_rows = ctypes.addressof(self._all_rows)
+
+    def of_row(self, row: int) -> "ServedAdapter":
+        """Itself, for every row."""
+        return self
+
+
+class RowAdapters:
+    """Which adapter each row of a product has, if any; best, equal ones side by side."""
+
+    def __init__(self, adapters: Sequence[ServedAdapter | None]) -> None:
+        self._adapters = tuple(adapters)
+        addresses = [None if one is None else one.address for one in adapters]
+        self._rows = (ctypes.c_void_p * len(adapters))(*addresses)
+        self.of_rows = ctypes.addressof(self._rows)
+
+    def __len__(self) -> int:
+        return len(self._adapters)
+
+    def of_row(self, row: int) -> ServedAdapter | None:
+        return self._adapters[row]
 
 
 class Nf4Matrix:
@@ -190,7 +223,7 @@ class Nf4Matrix:
         self,
         x: torch.Tensor,
         out: torch.Tensor | None = None,
-        adapter: "ServedAdapter | None" = None,
+        adapter: ServedAdapter | RowAdapters | None = None,
     ) -> torch.Tensor:
         """x W^T straight from the codes, without a copy of the weights.
 
@@ -198,10 +231,12 @@ class Nf4Matrix:
             x: (rows, in_features), bf16 or fp32, 1 to `MOST_ROWS` rows; in_features is a
                 multiple of 64.
             out: (rows, out_features) of x's dtype, each row contiguous; the result lies in it.
-            adapter: of x's dtype; what it makes of x is added before the result is rounded.
+            adapter: of all rows or of each, of x's dtype; what it makes of a row is added before
+                the result is rounded.
 
         Returns:
-            (rows, out_features) of x's dtype; no row depends on which other rows are there.
+            (rows, out_features) of x's dtype; no row depends on which other rows are there or on
+            their adapters.
 
         Raises:
             ValueError: x is of another shape.
@@ -210,6 +245,8 @@ class Nf4Matrix:
             raise ValueError(f"x is not (1 to {MOST_ROWS}, {self.in_features})")
         if self.in_features % 64 != 0:
             raise ValueError("rows of weights are no multiple of 64")
+        if isinstance(adapter, RowAdapters) and len(adapter) != len(x):
+            raise ValueError("adapters are not those of x's rows")
         library = kernels()
         y = x.new_empty((x.shape[0], self.out_features)) if out is None else out
         if library is None:
@@ -217,8 +254,8 @@ class Nf4Matrix:
         x = x.contiguous()
         done = library.nf4_matmul(
             self._weights, self.out_features, self.in_features, x.data_ptr(), x.shape[0],
-            y.data_ptr(), y.stride(0), adapter and adapter.pointers, DTYPES[x.dtype],
-            self._threads(),
+            y.data_ptr(), y.stride(0), None if adapter is None else adapter.of_rows,
+            DTYPES[x.dtype], self._threads(),
         )  # fmt: skip
         if not done:
             raise MemoryError
@@ -240,13 +277,16 @@ class Nf4Matrix:
             weights.absmax = parts["absmax"].data_ptr()
         return weights
 
-    def _matmul_by_torch(self, x: torch.Tensor, adapter: "ServedAdapter | None") -> torch.Tensor:
+    def _matmul_by_torch(
+        self, x: torch.Tensor, adapter: ServedAdapter | RowAdapters | None
+    ) -> torch.Tensor:
         """Row by row, because a product of matrices may round a row by how many there are."""
         matrix = self.dequantise(x.dtype)
         found = torch.stack([matrix @ row for row in x])
-        if adapter is not None:
-            b = adapter.b[:, : len(adapter.a)].to(x.dtype)
-            found += torch.stack([b @ (adapter.a @ row) for row in x])
+        for number, row in enumerate(x):
+            one = None if adapter is None else adapter.of_row(number)
+            if one is not None:
+                found[number] += one.b[:, : len(one.a)].to(x.dtype) @ (one.a @ row)
         return found
 
     def _dequantised_by_bitsandbytes(self, dtype: torch.dtype) -> torch.Tensor:
@@ -321,6 +361,59 @@ def attend_few(
     done = library.nf4_attend(
         q.data_ptr(), keys.data_ptr(), values.data_ptr(), out.data_ptr(), rows, key_heads, group,
         size, keys.shape[2], keys.stride(1) // size, first.data_ptr(), scale, DTYPES[q.dtype],
+        1 if work < ONE_THREAD_WEIGHTS else torch.get_num_threads(),
+    )  # fmt: skip
+    return out if done else None
+
+
+class PagedRows:
+    """Rows that get one new token each: where the pages of each lie and how long it then is."""
+
+    def __init__(self, pages: Sequence[Sequence[torch.Tensor]], lengths: Sequence[int]) -> None:
+        self._pages = [
+            (ctypes.c_void_p * len(of_row))(*[page.data_ptr() for page in of_row])
+            for of_row in pages
+        ]
+        self.rows = (_Paged * len(lengths))(
+            *[
+                _Paged(ctypes.addressof(of_row), length)
+                for of_row, length in zip(self._pages, lengths, strict=True)
+            ]
+        )
+        self.keys = sum(lengths)
+
+
+def attend_pages(
+    qkv: torch.Tensor,
+    rows: PagedRows,
+    *,
+    block: int,
+    key_heads: int,
+    group: int,
+    size: int,
+    window: int | None,
+    scale: float,
+) -> torch.Tensor | None:
+    """Put each row's new keys and values into its pages, and softmax(q k^T scale) v over them.
+
+    Args:
+        qkv: (rows, (key heads * group + 2 key heads) * size): queries, keys and values.
+        rows: pages of (blocks, 2, key heads, `PAGE_TOKENS`, size) of qkv's dtype.
+        window: how many keys a row sees, the new one included; None for all.
+
+    Returns:
+        (rows, key heads * group * size), no row depends on the others; None where there is no
+        kernel for it.
+    """
+    library = kernels()
+    if library is None:
+        return None
+    qkv = qkv.contiguous()
+    out = qkv.new_empty((len(qkv), key_heads * group * size))
+    work = rows.keys * key_heads * size
+    done = library.nf4_attend_pages(
+        rows.rows, len(qkv), qkv.data_ptr(), out.data_ptr(), block, key_heads, group, size,
+        window or 0, scale, DTYPES[qkv.dtype],
         1 if work < ONE_THREAD_WEIGHTS else torch.get_num_threads(),
     )  # fmt: skip
     return out if done else None

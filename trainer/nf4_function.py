@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 
-from trainer.nf4 import MOST_RANK, MOST_ROWS, Nf4Matrix, ServedAdapter
+from trainer.nf4 import MOST_RANK, MOST_ROWS, Nf4Matrix, RowAdapters, ServedAdapter
 
 ROOM_WEIGHTS = 1 << 26  # that are dequantised at a time: 128 MiB of bf16, or one larger matrix
 
@@ -65,6 +65,34 @@ def linear(x: torch.Tensor, *parts: Part) -> torch.Tensor:
     else:
         y = layers.through_copy(rows)
     return y.view(*x.shape[:-1], layers.out_features)
+
+
+@dataclass(frozen=True, slots=True)
+class RowsPart:
+    """One layer of a product of rows with adapters of their own."""
+
+    matrix: Nf4Matrix
+    bias: torch.Tensor | None = None
+    adapters: RowAdapters | None = None  # one or none for each row, of at most `MOST_RANK` ranks
+    larger: Sequence[tuple[int, Adapter]] = ()  # rows, and their adapters, of more ranks
+
+
+def linear_rows(x: torch.Tensor, *parts: RowsPart) -> torch.Tensor:
+    """(rows, in_features) to (rows, all out_features), both of x's dtype, for at most `MOST_ROWS`.
+
+    Without gradients, straight from the codes; each row is what it is alone.
+    """
+    y = x.new_empty((len(x), sum(part.matrix.out_features for part in parts)))
+    end = 0
+    for part in parts:
+        start, end = end, end + part.matrix.out_features
+        of_part = part.matrix.matmul(x, out=y[:, start:end], adapter=part.adapters)
+        if part.bias is not None:
+            of_part += part.bias
+        for row, adapter in part.larger:
+            a, b = adapter.a.to(x.dtype), adapter.b.to(x.dtype)
+            of_part[row].addmv_(b, a @ x[row], alpha=adapter.scale)
+    return y
 
 
 class _Layers:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 
 from trainer.nf4 import Nf4Matrix
-from trainer.nf4_function import Part, linear
+from trainer.nf4_function import Adapter, Part, linear
 from trainer.stock_kernels import (
     Linear4bit,
     Params4bit,
@@ -82,7 +82,11 @@ def quantise_linear(weight: torch.Tensor) -> dict[str, torch.Tensor]:
 
 
 class Nf4Linear(torch.nn.Module):
-    """A frozen linear layer on the CPU that trains and serves from the one copy of its codes."""
+    """A frozen linear layer on the CPU that trains and serves from the one copy of its codes.
+
+    Attributes:
+        adapter: goes with all rows; see `active_adapter.py`.
+    """
 
     def __init__(self, matrix: Nf4Matrix, bias: torch.Tensor | None) -> None:
         super().__init__()
@@ -90,10 +94,16 @@ class Nf4Linear(torch.nn.Module):
         self.in_features, self.out_features = matrix.in_features, matrix.out_features
         self.weight = torch.nn.Parameter(matrix.codes, requires_grad=False)
         self.bias = None if bias is None else torch.nn.Parameter(bias, requires_grad=False)
+        self.adapter: Adapter | None = None
+
+    @property
+    def part(self) -> Part:
+        """The layer, for a product with others."""
+        return Part(self.matrix, self.bias, self.adapter)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(..., in_features) to (..., out_features)."""
-        return linear(x, Part(self.matrix, self.bias))
+        return linear(x, self.part)
 
 
 QUANTISED = (Nf4Linear, Linear4bit)  # what `nf4_linear` makes

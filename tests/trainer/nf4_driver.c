@@ -10,22 +10,28 @@
 
 #include "nf4.c"
 
-enum { DEQUANTISE, MULTIPLY, HEAD, ATTEND };
+enum { DEQUANTISE, MULTIPLY, HEAD, ATTEND, ATTEND_PAGES };
+
+#define MOST_PAGES 32
 
 typedef struct {
     char path[16];
     int32_t kind, dtype, threads, double_quantised;
     int32_t offset;     /* of the result in its memory, in elements */
     float number;       /* added to constants, or what scores are multiplied with */
-    int64_t extents[6]; /* out_features, in_features, rows, rank; or as `attend` has them */
+    int64_t extents[6]; /* out_features, in_features, rows, rank, rank of every second row; or as
+                           `attend` has them */
 } header;
 
 typedef struct {
     header asked;
     nf4_weights weights;
-    nf4_adapter adapter;
+    nf4_adapter adapters[2]; /* of the first row and every second after it, and of the others */
+    const nf4_adapter *of_rows[MOST_ROWS];
     const void *x, *dense, *keys, *values;
     const int64_t *first;
+    nf4_paged paged[MOST_ROWS];
+    char *pages[MOST_PAGES];
     void *result;
     int done;
 } run;
@@ -35,7 +41,7 @@ static void fail(const char *why) {
     exit(2);
 }
 
-static void *rooms[16]; /* of one case */
+static void *rooms[64]; /* of one case */
 static int room_count;
 
 /* `bytes` bytes right before memory that nobody may touch; under the address sanitizer its own. */
@@ -77,10 +83,13 @@ static void *work(void *argument) {
         one->done = 1;
     } else if (h->kind == MULTIPLY) {
         one->done = nf4_matmul(&one->weights, n[0], n[1], one->x, (int)n[2], one->result, n[0],
-                               n[3] ? &one->adapter : NULL, h->dtype, h->threads);
+                               n[3] ? one->of_rows : NULL, h->dtype, h->threads);
     } else if (h->kind == HEAD) {
         one->done = nf4_dense(one->dense, n[0], n[1], one->x, (int)n[2], one->result, h->dtype,
                               h->threads);
+    } else if (h->kind == ATTEND_PAGES) {
+        one->done = nf4_attend_pages(one->paged, (int)n[0], one->x, one->result, n[4] - 1, (int)n[1],
+                                     (int)n[2], (int)n[3], n[5], h->number, h->dtype, h->threads);
     } else {
         one->done = nf4_attend(one->x, one->keys, one->values, one->result, (int)n[0], (int)n[1],
                                (int)n[2], (int)n[3], n[4], n[5], one->first, h->number, h->dtype,
@@ -104,13 +113,37 @@ static void read_matrix(run *one, int64_t count) {
     w->nested_offset = one->asked.number;
 }
 
-static void read_adapter(run *one, int64_t width) {
+static void read_adapter(run *one, nf4_adapter *adapter, int64_t rank, int64_t width) {
     const int64_t *n = one->asked.extents;
-    int padded = (int)((n[3] + LANES - 1) / LANES * LANES);
-    one->adapter.rank = (int)n[3];
-    one->adapter.padded = padded;
-    one->adapter.a = tensor(n[3] * n[1] * width);
-    one->adapter.b = tensor(n[0] * padded * (int64_t)sizeof(float));
+    int padded = (int)((rank + LANES - 1) / LANES * LANES);
+    adapter->rank = (int)rank;
+    adapter->padded = padded;
+    adapter->a = tensor(rank * n[1] * width);
+    adapter->b = tensor(n[0] * padded * (int64_t)sizeof(float));
+}
+
+/* Without a second rank all rows have the first adapter, with a negative one every second has none. */
+static void read_adapters(run *one, int64_t width) {
+    const int64_t *n = one->asked.extents;
+    read_adapter(one, &one->adapters[0], n[3], width);
+    if (n[4] > 0) read_adapter(one, &one->adapters[1], n[4], width);
+    for (int64_t row = 0; row < n[2] && row < MOST_ROWS; row++)
+        one->of_rows[row] = n[4] && row % 2 ? (n[4] > 0 ? &one->adapters[1] : NULL)
+                                            : &one->adapters[0];
+}
+
+/* Lengths of rows, then the pages of each, in memory of their own. */
+static void read_pages(run *one, int64_t width) {
+    const int64_t *n = one->asked.extents;
+    const int64_t *lengths = tensor(n[0] * (int64_t)sizeof(int64_t));
+    int count = 0;
+    for (int64_t row = 0; row < n[0] && row < MOST_ROWS; row++) {
+        one->paged[row] = (nf4_paged){one->pages + count, lengths[row]};
+        for (int64_t page = 0; page < (lengths[row] + KEYS - 1) / KEYS; page++) {
+            if (count == MOST_PAGES) fail("too many pages");
+            one->pages[count++] = tensor(n[4] * 2 * n[1] * KEYS * n[3] * width);
+        }
+    }
 }
 
 static void run_case(const header *h) {
@@ -123,12 +156,16 @@ static void run_case(const header *h) {
         one.keys = tensor(n[0] * n[1] * n[5] * n[3] * width);
         one.values = tensor(n[0] * n[1] * n[5] * n[3] * width);
         one.first = tensor(n[0] * (int64_t)sizeof(int64_t));
+    } else if (h->kind == ATTEND_PAGES) {
+        numbers = n[0] * n[1] * n[2] * n[3];
+        one.x = tensor((numbers + 2 * n[0] * n[1] * n[3]) * width);
+        read_pages(&one, width);
     } else {
         numbers = h->kind == DEQUANTISE ? n[0] * n[1] : n[2] * n[0];
         if (h->kind == HEAD) one.dense = tensor(n[0] * n[1] * width);
         else read_matrix(&one, n[0] * n[1]);
         if (h->kind != DEQUANTISE) one.x = tensor(n[2] * n[1] * width);
-        if (n[3]) read_adapter(&one, width);
+        if (n[3]) read_adapters(&one, width);
     }
     if (h->kind == HEAD) width = sizeof(float);
     one.result = (char *)room((numbers + h->offset) * width) + h->offset * width;

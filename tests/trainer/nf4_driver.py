@@ -14,7 +14,7 @@ from trainer.nf4 import DTYPES, ServedAdapter
 HERE = Path(__file__).parent
 KERNELS = HERE.parents[1] / "trainer"
 HEADER = struct.Struct("<16siiiiif6q")  # `header` of nf4_driver.c
-DEQUANTISE, MULTIPLY, HEAD, ATTEND = range(4)
+DEQUANTISE, MULTIPLY, HEAD, ATTEND, ATTEND_PAGES = range(5)
 PARTS = ("quant_map", "weight", "absmax", "nested_quant_map", "nested_absmax")
 FLAGS = ("-std=gnu11", "-Wall", "-Wextra", "-Werror", "-ffp-contract=off", "-pthread")
 
@@ -48,9 +48,16 @@ def numbers(matrix: Matrix, dtype: torch.dtype) -> Case:
     return _of_matrix(DEQUANTISE, matrix, dtype)
 
 
-def product(matrix: Matrix, x: torch.Tensor, adapter: ServedAdapter | None = None) -> Case:
-    """x W^T, and what the adapter adds: (rows, out_features)."""
-    return _of_matrix(MULTIPLY, matrix, x.dtype, x, adapter)
+def product(
+    matrix: Matrix, x: torch.Tensor, adapter: ServedAdapter | None = None, *,
+    second: ServedAdapter | None = None, mixed: bool = False,
+) -> Case:  # fmt: skip
+    """x W^T, and what the adapter adds: (rows, out_features).
+
+    Args:
+        mixed: every second row has not the adapter but `second`, which may be none.
+    """
+    return _of_matrix(MULTIPLY, matrix, x.dtype, x, adapter, second, mixed)
 
 
 def head(weight: torch.Tensor, x: torch.Tensor) -> Case:
@@ -72,17 +79,34 @@ def attention(
     )  # fmt: skip
 
 
+def attention_over_pages(
+    qkv: torch.Tensor, pages: Sequence[Sequence[torch.Tensor]], lengths: Sequence[int], *,
+    key_heads: int, group: int, window: int, scale: float,
+) -> Case:  # fmt: skip
+    """Of the last block that the pages have: (rows, key heads * group * size)."""
+    blocks, size = pages[0][0].shape[0], pages[0][0].shape[-1]
+    return Case(
+        kind=ATTEND_PAGES, dtype=qkv.dtype, number=scale,
+        extents=(len(qkv), key_heads, group, size, blocks, window),
+        tensors=[qkv, torch.tensor(lengths), *(page for of_row in pages for page in of_row)],
+        shape=(len(qkv), key_heads * group * size),
+    )  # fmt: skip
+
+
 def _of_matrix(
     kind: int, one: Matrix, dtype: torch.dtype, x: torch.Tensor | None = None,
-    adapter: ServedAdapter | None = None,
+    adapter: ServedAdapter | None = None, second: ServedAdapter | None = None, mixed: bool = False,
 ) -> Case:  # fmt: skip
     tensors = [one.parts[name] for name in PARTS if name in one.parts]
     tensors += [] if x is None else [x]
-    tensors += [] if adapter is None else [adapter.a, adapter.b]
+    for served in (adapter, second):
+        tensors += [] if served is None else [served.a, served.b]
+    second_rank = (-1 if second is None else len(second.a)) if mixed else 0
     rows, rank = 0 if x is None else len(x), 0 if adapter is None else len(adapter.a)
     return Case(
-        kind=kind, dtype=dtype, extents=(one.out_features, one.in_features, rows, rank),
-        tensors=tensors, number=one.nested_offset, double_quantised="nested_absmax" in one.parts,
+        kind=kind, dtype=dtype, tensors=tensors, number=one.nested_offset,
+        extents=(one.out_features, one.in_features, rows, rank, second_rank),
+        double_quantised="nested_absmax" in one.parts,
         shape=(one.out_features, one.in_features) if x is None else (rows, one.out_features),
     )  # fmt: skip
 

@@ -7,7 +7,17 @@ import pytest
 import torch
 
 from trainer import nf4
-from trainer.nf4 import MOST_ROWS, Nf4Matrix, ServedAdapter, attend_few, dense_few
+from trainer.nf4 import (
+    MOST_ROWS,
+    PAGE_TOKENS,
+    Nf4Matrix,
+    PagedRows,
+    RowAdapters,
+    ServedAdapter,
+    attend_few,
+    attend_pages,
+    dense_few,
+)
 from trainer.nf4_linear import quantise_linear
 
 DTYPES = [torch.float32, torch.bfloat16]
@@ -55,6 +65,31 @@ def test_an_adapter_is_added_to_the_product(dtype: torch.dtype, rank: int) -> No
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
+def test_each_row_has_its_adapter_as_if_it_were_alone(dtype: torch.dtype) -> None:
+    one = matrix(130, 192)
+    some = [
+        ServedAdapter(random(rank, 192, seed=2), random(130, rank, seed=3), 0.5, dtype)
+        for rank in (1, 16, 37, nf4.MOST_RANK)
+    ]
+    x = random(MOST_ROWS, 192, seed=4, dtype=dtype)
+    for places in (
+        [0] * 4 + [None] * 3 + [1, 2, 2, 0, None, 3, 3, 1, 0],
+        [None] * MOST_ROWS,
+        [3, 0, 3, 0, 2],
+    ):
+        adapters = [None if place is None else some[place] for place in places]
+        found = one.matmul(x[: len(places)], adapter=RowAdapters(adapters))
+        for row, adapter in enumerate(adapters):
+            alone = one.matmul(x[row : row + 1], adapter=adapter)
+            assert torch.equal(found[row : row + 1], alone)
+
+
+def test_adapters_of_other_rows_are_refused() -> None:
+    with pytest.raises(ValueError, match="adapters"):
+        matrix(64, 64).matmul(random(2, 64, seed=1), adapter=RowAdapters([None]))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
 def test_a_head_in_full(dtype: torch.dtype) -> None:
     weight, x = random(517, 96, seed=1, dtype=dtype), random(MOST_ROWS, 96, seed=2, dtype=dtype)
     found = dense_few(x, weight)
@@ -94,6 +129,40 @@ def test_attention_of_one_new_token(
         alone = attend_few(q[part], keys[part], values[part], first[part], scale)
         assert alone is not None
         assert torch.equal(alone, found[part])
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("window", [None, 1, 100, 128, 1000])
+@pytest.mark.parametrize(("key_heads", "group", "size"), [(2, 1, 64), (1, 4, 128), (3, 2, 32)])
+def test_attention_over_pages_is_that_over_one_piece(
+    dtype: torch.dtype, window: int | None, key_heads: int, group: int, size: int
+) -> None:
+    """Each row has pages and a length of its own; the new token is put where it belongs."""
+    lengths, scale = [1, 40, PAGE_TOKENS, PAGE_TOKENS + 1, 300], size**-0.5
+    qkv = random(len(lengths), (group + 2) * key_heads * size, seed=1, dtype=dtype)
+    by_head = qkv.view(len(lengths), -1, size)
+    q = by_head[:, : key_heads * group].view(-1, key_heads, group, size)
+    new_keys, new_values = by_head[:, key_heads * group :].split(key_heads, dim=1)
+    pages = [
+        list(random(-(-length // PAGE_TOKENS), 2, 2, key_heads, PAGE_TOKENS, size, seed=9 + length)
+             .to(dtype))
+        for length in lengths
+    ]  # fmt: skip
+    found = attend_pages(
+        qkv, PagedRows(pages, lengths), block=1, key_heads=key_heads, group=group, size=size,
+        window=window, scale=scale,
+    )  # fmt: skip
+    assert found is not None
+    for row, (length, of_row) in enumerate(zip(lengths, pages, strict=True)):
+        keys, values = torch.cat([page[1] for page in of_row], dim=2)[:, :, :length]
+        assert torch.equal(keys[:, -1], new_keys[row])
+        assert torch.equal(values[:, -1], new_values[row])
+        first = torch.tensor([0 if window is None else max(0, length - window)])
+        alone = attend_few(
+            q[row : row + 1], keys[None].contiguous(), values[None].contiguous(), first, scale
+        )
+        assert alone is not None
+        assert torch.equal(found[row], alone.reshape(-1))
 
 
 def test_attention_bears_scores_far_apart() -> None:

@@ -6,6 +6,9 @@ import sys
 CODE = """
 import sys
 import daemon.engine_model, torch
+from trainer.base_model import load_base
+from trainer.builtin_base import BUILTIN_BASE
+load_base(BUILTIN_BASE)
 loaded = [name for name in sys.argv[1:] if name in sys.modules]
 print(loaded, torch.distributed.is_available(), torch.compile.__module__)
 """

@@ -14,7 +14,15 @@ import numpy as np
 import pytest
 import torch
 
-from tests.trainer.nf4_driver import Program, attention, build, head, links, numbers
+from tests.trainer.nf4_driver import (
+    Program,
+    attention,
+    attention_over_pages,
+    build,
+    head,
+    links,
+    numbers,
+)
 from tests.trainer.nf4_driver import product as of_rows
 from tests.trainer.nf4_matrices import bits, matrix, products, with_constants
 from trainer.nf4 import MOST_RANK, ServedAdapter
@@ -135,6 +143,55 @@ def test_an_adapter_is_added_before_the_result_is_rounded(
         case = of_rows(one, x, ServedAdapter(a, b, 2.0, dtype))
         (found,) = program.compute(path, [case])
         assert_close(found, exact, path)
+
+
+@each_dtype
+def test_each_row_has_its_adapter_as_if_it_were_alone(
+    program: Program, paths: list[str], dtype: torch.dtype
+) -> None:
+    one, x = matrix(14, 192), torch.randn((5, 192)).to(dtype)
+    ada, bea = (
+        ServedAdapter(torch.randn((rank, 192)) / 14, torch.randn((14, rank)), 0.5, dtype)
+        for rank in (16, 37)
+    )
+    for path in paths:
+        both, some, of_ada, of_bea, plain = program.compute(
+            path,
+            [
+                of_rows(one, x, ada, second=bea, mixed=True),
+                of_rows(one, x, ada, mixed=True),
+                *(of_rows(one, x, adapter) for adapter in (ada, bea, None)),
+            ],
+        )
+        for row in range(5):
+            assert torch.equal(both[row], (of_bea if row % 2 else of_ada)[row]), path
+            assert torch.equal(some[row], (plain if row % 2 else of_ada)[row]), path
+
+
+@each_dtype
+def test_attention_over_pages_is_that_over_one_piece(
+    program: Program, paths: list[str], dtype: torch.dtype
+) -> None:
+    lengths, (key_heads, group, size), window = (1, 128, 129, 300), (2, 2, 64), 130
+    qkv = torch.randn((4, (group + 2) * key_heads * size)).to(dtype)
+    q, new_keys, new_values = qkv.view(4, -1, size).split([4, 2, 2], dim=1)
+    pages = [torch.randn((-(-one // 128), 2, 2, key_heads, 128, size)).to(dtype) for one in lengths]
+    cases = [
+        attention_over_pages(
+            qkv, list(map(list, pages)), lengths, key_heads=key_heads, group=group, window=window,
+            scale=1 / 8,
+        )
+    ]  # fmt: skip
+    for row, (length, of_row) in enumerate(zip(lengths, pages, strict=True)):
+        keys, values = torch.cat(list(of_row[:, 1]), dim=2)
+        keys[:, length - 1], values[:, length - 1] = new_keys[row], new_values[row]
+        first = torch.tensor([max(0, length - window)])
+        of_q = q[row].reshape(1, key_heads, group, size)
+        cases.append(attention(of_q, keys[None], values[None], length, first, 1 / 8))
+    for path in paths:
+        together, *alone = program.compute(path, cases)
+        for row, found in enumerate(alone):
+            assert torch.equal(together[row], found.reshape(-1)), path
 
 
 @each_dtype
