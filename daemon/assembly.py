@@ -17,6 +17,7 @@ from daemon.config import Config
 from daemon.conversations import Conversations
 from daemon.curation import Curation
 from daemon.engine_handle import EngineHandle
+from daemon.fair_queue import FairQueue, QueuePolicy
 from daemon.home import Home
 from daemon.installing.proving import Proof
 from daemon.keyring_watch import watch_keyrings
@@ -104,6 +105,7 @@ def assemble(
         recipe=_recipe(config),
         paused=lambda: limits.pausing.now,
     )
+    limits.pausing.on_change(watch.watch.wake)
     cleanup.push_async_callback(watch.gathering.close)
     watch.gathering.start()
     parts = Parts(
@@ -133,12 +135,20 @@ def assemble(
         limits=limits,
         account=account,
         curation=curation,
+        conversations=conversations.kept,
         home=home,
         shut_down=shut_down,
         watching=watch,
     )
     cleanup.push_async_callback(operations.forgetting.close)
-    serving = Serving(vault=door, engine=engine, base=base, started_at=int(time.time()))
+    places = QueuePolicy(at_once=config.serving.at_once, waiting=config.serving.waiting)
+    serving = Serving(
+        vault=door,
+        engine=engine,
+        base=base,
+        started_at=int(time.time()),
+        queue=FairQueue(places),
+    )
     return Assembly(
         lock=lock,
         nights=nights,
@@ -157,6 +167,7 @@ def _engine(config: Config, door: VaultDoor, base: ChosenBase) -> EngineHandle:
         base_folder=base.folder,
         weights=lambda digest: door.call(lambda vault: vault.shelf.weights(digest)),
         threads=config.engine.threads,
+        memory_bytes=config.engine.memory_bytes,
         idle_seconds=config.engine.idle_minutes * 60,
     )
 

@@ -170,6 +170,14 @@ class EngineSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ServingSettings:
+    """Clients that ask at once."""
+
+    at_once: int = _number(8, 1, 16)  # are answered together, each of them slower
+    waiting: int = _number(32, 0, 1024)  # in line; one client's line shuts no other out
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GateSettings:
     """What a new adapter has to keep."""
 
@@ -184,6 +192,7 @@ class Config:
     night: NightSettings = NightSettings()
     conditions: ConditionSettings = ConditionSettings()
     engine: EngineSettings = EngineSettings()
+    serving: ServingSettings = ServingSettings()
     gate: GateSettings = GateSettings()
 
 
@@ -192,6 +201,7 @@ _SECTIONS: Mapping[str, type[Any]] = {
     "night": NightSettings,
     "conditions": ConditionSettings,
     "engine": EngineSettings,
+    "serving": ServingSettings,
     "gate": GateSettings,
 }
 _MOST_BYTES = MEBIBYTE

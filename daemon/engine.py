@@ -3,8 +3,10 @@
 Started by `engine_handle.py` as `python -m daemon.engine FD`. The main thread reads the link and
 puts work into a queue; the model thread does it in turn. Work that a client waits for goes first:
 it takes the model from a running night at the next layer's border. So does a word to hold: patient
-work rests then, with all that it has in memory, and clients are still served. The process never
-sees a key, the vault or the network (which it denies itself before it reads anything).
+work rests then, with all that it has in memory, and clients are still served. An adapter's bytes
+are made ready by a third thread (`engine_unpacking.py`), so that the model thread never waits for
+them. The process never sees a key, the vault or the network (which it denies itself before it reads
+anything).
 """
 
 import contextlib
@@ -16,13 +18,13 @@ from collections.abc import Callable
 from typing import Any
 
 from daemon.confinement import confine_engine
+from daemon.engine_unpacking import UNPACKED, Unpacking
 from ipc.errors import LinkError
 from ipc.link import BlockingLink, Message
 
 CHATS = frozenset({"generate"})
 WORDS = frozenset({"hold", "go_on"})  # to patient work
 URGENT = CHATS | WORDS | {"adapter_load", "adapter_drop", "tokenise"}
-SHORT = WORDS | {"adapter_drop"}  # they wait for no answer that a client gets
 PING = "ping"  # is anybody there?
 CONTROL = frozenset({"cancel", "stop_training"})
 
@@ -36,6 +38,7 @@ class Job:
         self.parameters = parameters
         self.body = body
         self.attachments: list[Message] = []
+        self.unpacked: Any = None  # what `engine_unpacking.py` made of the body
         self.cancelled = threading.Event()
         self.stop = threading.Event()
 
@@ -54,13 +57,26 @@ class Desk:
         self._running: dict[int, Job] = {}
         self._changed = threading.Condition()
         self._closed = False
-        self.held = False  # patient work rests; touched by the model thread only
+        # both are touched by the model thread only
+        self.held = False  # patient work rests
+        self.chats_wait = False  # patient work goes before chats that are not begun
+        self.unpack: Callable[[Job], Any] | None = None  # see `engine_unpacking.py`
 
     def put(self, job: Job) -> None:
         with self._changed:
             (self._urgent if job.op in URGENT else self._patient).append(job)
             self._running[job.number] = job
             self._changed.notify_all()
+
+    def expect(self, job: Job) -> None:
+        """It is put here soon; who asks for its end meanwhile finds it."""
+        with self._changed:
+            self._running[job.number] = job
+
+    def put_back(self, job: Job) -> None:
+        """An urgent job that was taken and not begun: it is the next again."""
+        with self._changed:
+            self._urgent.appendleft(job)
 
     def find(self, number: int) -> Job | None:
         with self._changed:
@@ -85,9 +101,9 @@ class Desk:
         """The next urgent job, if there is one, or the next that is no chat."""
         return self._take_where(lambda job: chats or job.op not in CHATS)
 
-    def take_short(self) -> Job | None:
-        """The next that waits for no answer that another one gives."""
-        return self._take_where(lambda job: job.op in SHORT)
+    def take_chat(self) -> Job | None:
+        """The next chat, if there is one."""
+        return self._take_where(lambda job: job.op in CHATS)
 
     def _take_where(self, wanted: Callable[[Job], bool]) -> Job | None:
         with self._changed:
@@ -105,7 +121,17 @@ class Desk:
             self._changed.wait_for(lambda: self._closed or self._urgent or self._may_begin)
             if self._closed:
                 return None
-            return (self._urgent or self._patient).popleft()
+            chats = not (self.chats_wait and self._may_begin)
+            return self.take_urgent(chats=chats) or self._patient.popleft()
+
+    @property
+    def patient_waits(self) -> bool:
+        """Whether patient work is here that could begin."""
+        return bool(self._patient) and not self.held
+
+    @property
+    def closed(self) -> bool:
+        return self._closed
 
     @property
     def _may_begin(self) -> bool:
@@ -132,6 +158,7 @@ class Reader:
     def __init__(self, link: BlockingLink, desk: Desk) -> None:
         self._link = link
         self._desk = desk
+        self._unpacking = Unpacking(desk)
         self._attachments: dict[int, list[Message]] = {}
         self._stopped: set[int] = set()  # asked to stop while their attachments still came
 
@@ -162,7 +189,10 @@ class Reader:
         if number in self._stopped:
             self._stopped.discard(number)
             job.stop.set()
-        self._desk.put(job)
+        if op in UNPACKED:
+            self._unpacking.put(job)
+        else:
+            self._desk.put(job)
 
     def _control(self, op: str, number: int) -> None:
         job = self._desk.find(number)

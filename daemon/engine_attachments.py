@@ -38,9 +38,15 @@ def samples(job: Job) -> TokenIds:
     return np.zeros((0, 1), dtype=np.int32)
 
 
-def attached(job: Job, name: str) -> bytes | None:
-    """The bytes of the attachment with this name, if there is one."""
-    return next((bytes(message.body) for message in _named(job, name)), None)
+def taken(job: Job, name: str) -> bytes | None:
+    """The bytes of the attachment with this name, if there is one. The job keeps them no longer: a
+    checkpoint of a large base has hundreds of megabytes, and the job goes on for hours.
+    """
+    message = next(_named(job, name), None)
+    if message is None:
+        return None
+    job.attachments.remove(message)
+    return bytes(message.body)
 
 
 def _named(job: Job, name: str) -> Iterator[Message]:

@@ -21,12 +21,17 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from daemon.engine_adapters import AdapterHolder, EngineAdapters, adapter_name
 from daemon.engine_process import Attachment, EngineProcess
-from daemon.errors import AdapterTakenAway, EngineDied, EngineError
+from daemon.engine_starting import Starting
+from daemon.errors import EngineDied, EngineError
+from daemon.loaded_adapters import AdapterBounds
 from daemon.memory_reading import resident_bytes
 from daemon.night_holding import ChatTurns
 from ipc.frames import Body
 from ipc.link import Message
+
+__all__ = ["EngineHandle", "EngineState", "LoadedBase", "adapter_name"]
 
 log = logging.getLogger("nightloom.engine")
 
@@ -51,13 +56,11 @@ class LoadedBase:
     network_denied: bool
 
 
-class _Running:
+class _Running(AdapterHolder):
     """An engine process and what it holds."""
 
-    def __init__(self, process: EngineProcess) -> None:
-        self.process = process
-        self.adapters: set[str] = set()
-        self.sent: set[str] = set()  # adapters that it ever got, whole or in part
+    def __init__(self, process: EngineProcess, bounds: AdapterBounds) -> None:
+        super().__init__(process, bounds)
         self.base: LoadedBase | None = None
         self.resting = False  # patient work is held
 
@@ -69,6 +72,8 @@ class EngineHandle:
         base_folder: the base to load, asked at every start.
         weights: opens an adapter's bytes by digest, when the engine does not have it yet.
         threads: for the engine's matrix work; 0 takes all cores.
+        memory_bytes: the most that it may take; None: what is free.
+        bounds: of adapters that it keeps though they answer nobody.
         idle_seconds: after so long without a request the process is stopped and its memory freed.
     """
 
@@ -78,31 +83,30 @@ class EngineHandle:
         base_folder: Callable[[], Path],
         weights: Callable[[str], Awaitable[bytes]],
         threads: int = 0,
+        memory_bytes: int | None = None,
+        bounds: AdapterBounds | None = None,
         idle_seconds: float = 300.0,
     ) -> None:
         self._base_folder = base_folder
-        self._weights = weights
-        self._threads = threads
+        self._adapters = EngineAdapters(weights)
+        self._load_parameters = {"threads": threads, "memory_bytes": memory_bytes}
+        self._bounds = bounds or AdapterBounds()
         self._idle_seconds = idle_seconds
         self._running: _Running | None = None
-        self._starting = asyncio.Lock()
-        self._loading_adapter = asyncio.Lock()
+        self._starting: Starting[_Running] | None = None
         self._open_requests = 0
         self._idle_timer: asyncio.TimerHandle | None = None
         self._training = False
-        self._loading = False
         self._end_when_unused = False
         self._chat_seconds = 0.0
         self.chat: ChatTurns | None = None  # as the engine told of them last
         self._stops: set[asyncio.Task[None]] = set()
-        self._unpublished: dict[str, bytes] = {}
-        self._taken_away: set[str] = set()
 
     # ------------------------------------------------------------------- state
 
     @property
     def state(self) -> EngineState:
-        if self._loading:
+        if self._starting is not None and not self._starting.done:
             return EngineState.LOADING
         running = self._alive()
         if running is None:
@@ -144,7 +148,8 @@ class EngineHandle:
     ) -> AsyncGenerator[Message, None]:
         """Ask the engine; yields its messages, the last one is `done`.
 
-        Closing the generator before that cancels the request.
+        Who wants an answer and has to wait for the base hears of that first: `loading`, with the
+        `share` of it that is done. Closing the generator before that cancels the request.
 
         Args:
             adapters: digests that must be loaded before; they are named `adapter_name(digest)`.
@@ -156,22 +161,26 @@ class EngineHandle:
         """
         used = frozenset(adapters)
         with self._in_use():
-            running = await self._ensure_running()
-            for digest in sorted(used):
-                await self._ensure_adapter(running, digest)
-            self._refuse_taken_away(used)
-            self._training = self._training or op == "train"
-            messages = running.process.ask(op, parameters or {}, body, attachments, adapters=used)
-            try:
-                async with contextlib.aclosing(messages):
-                    async for message in messages:
-                        if message.header.get("event") == "chat":
-                            self._chats_took(message)
-                        else:
-                            yield message
-            finally:
-                if op == "train":
-                    self._training = False
+            async with contextlib.aclosing(self._until_running()) as shares:
+                async for share in shares:
+                    if op == "generate":
+                        yield Message(header={"event": "loading", "share": share})
+            running = self._ready()
+            async with self._adapters.having(running, used):
+                self._training = self._training or op == "train"
+                messages = running.process.ask(
+                    op, parameters or {}, body, attachments, adapters=used
+                )
+                try:
+                    async with contextlib.aclosing(messages):
+                        async for message in messages:
+                            if message.header.get("event") == "chat":
+                                self._chats_took(message)
+                            else:
+                                yield message
+                finally:
+                    if op == "train":
+                        self._training = False
 
     async def ask(
         self, op: str, parameters: dict[str, Any], body: Body = b"", **more: Any
@@ -246,34 +255,31 @@ class EngineHandle:
     @contextlib.contextmanager
     def unpublished(self, digest: str, weights: bytes) -> Iterator[None]:
         """Inside, an adapter that is on no shelf can be asked for by its digest."""
-        self._unpublished[digest] = weights
-        try:
+        with self._adapters.unpublished(digest, weights):
             yield
-        finally:
-            del self._unpublished[digest]
 
     async def drop_adapter(self, digest: str) -> None:
-        """Take an adapter out of the engine's memory, if it is there."""
+        """Take an adapter out of the engine's memory, once nobody is answered by it any more."""
         running = self._alive()
-        if running is not None and digest in running.adapters:
-            await self._drop(running, digest)
+        if running is not None:
+            running.adapters.let_go(digest)
+            await self._adapters.drop_surplus(running)
 
-    async def _drop(self, running: _Running, digest: str) -> None:
-        running.adapters.discard(digest)
-        with contextlib.suppress(EngineDied):  # then it is out of memory as well
-            async for _ in running.process.ask("adapter_drop", {"name": adapter_name(digest)}):
-                pass
+    def holds(self, digest: str) -> bool:
+        """Whether an adapter is in the engine's memory."""
+        running = self._alive()
+        return running is not None and digest in running.adapters
 
     def take_away(self, digests: Collection[str]) -> None:
         """From now on these answer nobody: requests in flight end, new ones are refused."""
-        self._taken_away.update(digests)
+        self._adapters.take_away(digests)
         running = self._alive()
         if running is not None:
             running.process.take_away(digests)
 
     def give_back(self, digests: Collection[str]) -> None:
         """They were not withdrawn after all."""
-        self._taken_away.difference_update(digests)
+        self._adapters.give_back(digests)
 
     async def purge(self, digests: Collection[str], *, seconds: float) -> bool:
         """Have the engine hold none of these; whether it had to be killed for that.
@@ -283,14 +289,10 @@ class EngineHandle:
         running = self._alive()
         if running is None or running.sent.isdisjoint(digests):
             return False
-        try:
-            async with asyncio.timeout(seconds), self._loading_adapter:
-                for digest in sorted(running.sent.intersection(digests)):
-                    await self._drop(running, digest)
-        except (TimeoutError, EngineError):
-            await self.kill()
-            return True
-        return False
+        if await self._adapters.purge(running, digests, seconds=seconds):
+            return False
+        await self.kill()
+        return True
 
     async def kill(self) -> None:
         """End the process at once, with all that is in its memory; the next request starts one."""
@@ -298,45 +300,49 @@ class EngineHandle:
         if running is not None:
             await running.process.end(patiently=False)
 
-    def _refuse_taken_away(self, digests: Collection[str]) -> None:
-        if not self._taken_away.isdisjoint(digests):
-            raise AdapterTakenAway
-
-    async def _ensure_adapter(self, running: _Running, digest: str) -> None:
-        async with self._loading_adapter:
-            self._refuse_taken_away({digest})
-            if digest in running.adapters:
-                return
-            data = self._unpublished.get(digest) or await self._weights(digest)
-            parameters = {"name": adapter_name(digest), "sha256": digest}
-            running.sent.add(digest)
-            async for _ in running.process.ask("adapter_load", parameters, data):
-                pass
-            running.adapters.add(digest)
-
     # ------------------------------------------------------------------- process
 
     async def _ensure_running(self) -> _Running:
-        async with self._starting:
-            running = self._alive()
-            if running is not None:
-                return running
-            self._loading = True
-            try:
-                if self._running is not None:
-                    await self._end(self._running)
-                return await self._start()
-            finally:
-                self._loading = False
+        async with contextlib.aclosing(self._until_running()) as shares:
+            async for _ in shares:
+                pass
+        return self._ready()
 
-    async def _start(self) -> _Running:
+    async def _until_running(self) -> AsyncGenerator[float, None]:
+        """Start the engine if need be; which share of that is done. At its end there is one.
+
+        Raises what went wrong.
+        """
+        while (running := self._alive()) is None or running.base is None:
+            if self._starting is None:
+                self._starting = Starting(self._start)
+            starting = self._starting
+            async with contextlib.aclosing(starting.progress()) as shares:
+                async for share in shares:
+                    yield share
+            if self._starting is starting:
+                self._starting = None
+            if not starting.given_up:
+                starting.result()
+
+    def _ready(self) -> _Running:
+        running = self._alive()
+        if running is None:
+            raise EngineDied
+        return running
+
+    async def _start(self, progressed: Callable[[float], None]) -> _Running:
         """Start a process and have it load the base; from its first moment on `stop` finds it."""
+        if self._running is not None:
+            await self._end(self._running)
         folder = self._base_folder()
-        running = self._running = _Running(await EngineProcess.start())
+        running = self._running = _Running(await EngineProcess.start(), self._bounds)
         try:
-            parameters = {"folder": str(folder), "threads": self._threads}
+            parameters = {"folder": str(folder), **self._load_parameters}
             async for message in running.process.ask("load", parameters):
                 header = message.header
+                if header["event"] == "progress":
+                    progressed(float(header["share"]))
             running.base = LoadedBase(
                 identity=str(header["identity"]),
                 name=str(header["name"]),
@@ -359,6 +365,7 @@ class EngineHandle:
             await self._end(running)
         if self._stops:
             await asyncio.wait(set(self._stops))
+        await self._adapters.settled()
 
     async def let_go(self) -> None:
         """End the process as soon as nobody asks it anything; its memory comes back."""
@@ -399,8 +406,3 @@ class EngineHandle:
             stopping = asyncio.create_task(self._end(running), name="engine idle")
             self._stops.add(stopping)
             stopping.add_done_callback(self._stops.discard)
-
-
-def adapter_name(digest: str) -> str:
-    """The name of an adapter inside the engine: versions lie side by side."""
-    return f"a_{digest[:12]}"

@@ -35,8 +35,8 @@ def judge(work: Work) -> None:
     answer: dict[str, Any] = {
         name: _paired(work, documents, served, candidate) for name, documents in sets.items()
     }
-    answer["general_loss_base"] = work.general_loss(general, None)
-    answer["general_loss_before"] = work.general_loss(general, served)
+    base = answer["general_loss_base"] = work.general_loss(general, None)
+    answer["general_loss_before"] = work.general_loss(general, served) if served else base
     answer["general_loss_after"] = work.general_loss(general, candidate)
     canaries = plant(work.recipe().canaries, seed=seed)
     answer["canaries_planted"] = len(canaries)
@@ -91,6 +91,6 @@ def _continued(work: Work, candidate: str, beginning: list[int], settings: Sampl
         prompt,
         settings,
         between_tokens=work.make_way,
-        activate=lambda: work.bank.serving(candidate),
+        activate=lambda: work.serving(candidate),
     )
     return "".join(event.text for event in events if not isinstance(event, Ended))

@@ -1,15 +1,13 @@
 """What the engine's model thread does: every request by its kind.
 
-Owns the base and its adapters, generates and draws samples; a night's training and judging have
+Owns the base and its adapters and draws samples; chats, a night's training and its judging have
 modules of their own. Gets text and bytes as messages, returns tokens, losses and bytes; knows
-nothing of the vault. Every answer carries the number of its request; the last one is
-`done` or `failed`, and a failure's sentence never holds text.
+nothing of the vault. Every answer carries the number of its request (`engine_answers.py`).
 """
 
 import functools
-import json
-import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,25 +15,29 @@ import numpy as np
 import torch
 
 from daemon.confinement import network_is_denied
-from daemon.engine import Desk, Job
+from daemon.engine import CHATS, Desk, Job
+from daemon.engine_answers import Answers
+from daemon.engine_chats import EngineChats
 from daemon.engine_judging import judge
 from daemon.engine_training import train
 from daemon.engine_way import Way
-from daemon.engine_work import Refusal, Work
-from ipc.errors import LinkError
-from ipc.frames import Body
-from ipc.link import BlockingLink, Message
+from daemon.engine_work import Refusal, Unwanted, Work
+from daemon.memory_reading import available_bytes
+from ipc.link import BlockingLink
 from trainer.base_model import BaseModel, load_base
 from trainer.base_samples import read_samples
-from trainer.errors import PromptTooLong, TrainerError
 from trainer.examples import TokenIds
-from trainer.generation import Ended, check_prompt, generate, sample_rows
+from trainer.generation import sample_rows
+from trainer.geometry import read_geometry
 from trainer.lora import LoraBank
-from trainer.sampling import SamplingSettings
-
-log = logging.getLogger("nightloom.engine")
+from trainer.memory_terms import Adapted
+from trainer.row_batch import RowBatch
+from trainer.served_adapters import ServedAdapters
+from trainer.serving_plan import rows_budget
+from trainer.sizes import sizes_of
 
 PROGRESS_EVERY = 16  # tokens of all rows of samples
+LIBRARIES_SHARE = 0.8  # of the time that loading takes, when the first request can be read
 
 
 class EngineModel:
@@ -43,16 +45,13 @@ class EngineModel:
 
     def __init__(self, desk: Desk, link: BlockingLink) -> None:
         self._desk = desk
-        self._link = link
-        self._loaded: BaseModel | None = None
-        self._bank: LoraBank | None = None
-        self._shipped_samples: TokenIds | None = None
+        self._answers = Answers(desk, link)
+        self._loaded: _Loaded | None = None
         self._way = Way(desk, self.do)
         self._work: dict[str, Callable[[Job], None]] = {
             "load": self._load,
             "adapter_load": self._adapter_load,
             "adapter_drop": self._adapter_drop,
-            "generate": self._generate,
             "sample": self._sample,
             "hold": self._hold,
             "go_on": self._go_on,
@@ -61,46 +60,35 @@ class EngineModel:
         }
 
     def do(self, job: Job) -> None:
-        """Do one job and answer it, whatever happens."""
-        try:
+        """Do one job and answer it, whatever happens; of chats, all that join it."""
+        if job.op in CHATS:
+            self._chat(job)
+            return
+        with self._answers.failing(job):
             work = self._work.get(job.op)
             if work is None:
                 raise Refusal("unknown", "The engine does not know this request.")
             work(job)
-        except Refusal as refusal:
-            self._answer(job, "failed", code=refusal.code, sentence=str(refusal), **refusal.facts)
-        except TrainerError as error:
-            self._answer(
-                job, "failed", code=type(error).__name__, sentence=str(error), **_facts(error)
-            )
-        except LinkError:
-            raise  # the service is gone, and with it who wanted an answer
-        except MemoryError:
-            self._answer(job, "failed", code="memory", sentence="The engine ran out of memory.")
-        except Exception as error:
-            # the type and the place only: messages of libraries may quote what they were given
-            log.error("%s failed: %s at %s", job.op, type(error).__name__, _place(error))
-            self._answer(
-                job,
-                "failed",
-                code="broken",
-                sentence=f"The engine failed ({type(error).__name__}).",
-            )
-        finally:
             self._desk.finished(job)
 
     # ------------------------------------------------------------------- base and adapters
 
     def _load(self, job: Job) -> None:
+        """Answers with `progress`, a share of how long it takes about."""
         threads = int(job.parameters.get("threads", 0))
         if threads:
             torch.set_num_threads(threads)
+        self._loaded = None
         folder = Path(job.parameters["folder"])
-        base = load_base(folder)
-        self._shipped_samples = read_samples(folder, vocabulary=base.tokenizer.vocabulary)
-        self._loaded = base
-        self._bank = LoraBank(base.model, base.identity)
-        self._answer(
+        progress = functools.partial(self._progress, job)
+        progress(LIBRARIES_SHARE)
+        base = load_base(
+            folder, progress=lambda share: progress(LIBRARIES_SHARE + (1 - LIBRARIES_SHARE) * share)
+        )
+        room = _rows_bytes(base, folder, job.parameters.get("memory_bytes"))
+        self._loaded = self._around(base, room)
+        self._loaded.samples = read_samples(folder, vocabulary=base.tokenizer.vocabulary)
+        self._answers.send(
             job,
             "done",
             identity=base.identity,
@@ -110,66 +98,54 @@ class EngineModel:
             network_denied=network_is_denied(),
         )
 
+    def _around(self, base: BaseModel, rows_bytes: int) -> "_Loaded":
+        adapters = ServedAdapters(base)
+        self._desk.unpack = functools.partial(_unpack, adapters)
+        chats = EngineChats(
+            desk=self._desk,
+            way=self._way,
+            base=base,
+            rows=functools.partial(RowBatch, base, adapters, memory_bytes=rows_bytes),
+            answers=self._answers,
+            do=self.do,
+        )
+        bank = LoraBank(base.model, base.identity)
+        return _Loaded(base=base, bank=bank, adapters=adapters, chats=chats)
+
     def _adapter_load(self, job: Job) -> None:
-        self._adapters.load(job.parameters["name"], job.body, sha256=job.parameters["sha256"])
-        self._answer(job, "done")
+        adapters = self._on_base.adapters
+        if job.unwanted:
+            raise Unwanted
+        if isinstance(job.unpacked, Exception):
+            raise job.unpacked
+        adapters.adopt(job.unpacked)
+        self._answers.send(job, "done")
 
     def _adapter_drop(self, job: Job) -> None:
-        if job.parameters["name"] in self._adapters.names:
-            self._adapters.drop(job.parameters["name"])
-        self._answer(job, "done")
+        loaded, name = self._on_base, job.parameters["name"]
+        loaded.chats.drop_adapter(name)
+        if name in loaded.adapters.names:
+            loaded.adapters.drop(name)
+        self._answers.send(job, "done")
 
-    # ------------------------------------------------------------------- generation
+    # ------------------------------------------------------------------- clients
 
-    def _generate(self, job: Job) -> None:
-        base, wanted = self._base, json.loads(job.body)
-        chat = "messages" in wanted
-        if chat:
-            prompt = base.tokenizer.encode_chat(
-                [(m["role"], m["content"]) for m in wanted["messages"]], reply_follows=True
-            )
+    def _chat(self, job: Job) -> None:
+        if self._loaded is None:
+            self._answers.fail(job, NoBase())
         else:
-            prompt = base.tokenizer.encode_prompt(wanted["prompt"])
-        settings = SamplingSettings(
-            max_tokens=job.parameters.get("max_tokens"),
-            temperature=float(job.parameters["temperature"]),
-            top_p=float(job.parameters["top_p"]),
-            seed=job.parameters.get("seed"),
-            stop=(*wanted.get("stop", ()), *(base.tokenizer.turn_stops if chat else ())),
-        )
-        check_prompt(base, prompt)
-        self._answer(job, "started", prompt_tokens=len(prompt))
-        with self._adapters.serving(job.parameters.get("adapter")):
-            answering = functools.partial(self._adapters.serving, job.parameters.get("adapter"))
-            stop = functools.partial(self._stop_generating, job)
-            for event in generate(base, prompt, settings, should_stop=stop, activate=answering):
-                if isinstance(event, Ended):
-                    self._answer(
-                        job, "done", reason=event.reason, completion_tokens=event.completion_tokens
-                    )
-                else:
-                    self._answer(job, "text", event.text.encode())
+            self._loaded.chats.answer(job)
 
-    def _stop_generating(self, job: Job) -> bool:
-        """Between two tokens; adapters that shall go do so now, but for the one that answers, and
-        a word to patient work, which does not run now, is answered.
-        """
-        if job.cancelled.is_set():
-            return True
-        while (short := self._desk.take_short()) is not None:
-            self.do(short)
-        return False
-
-    # ------------------------------------------------------------------- words to patient work
+    # ------------------------------------------------------------------- patient work
 
     def _hold(self, job: Job) -> None:
         """Nothing patient is computed when this is answered, nor before `go_on`."""
         self._desk.held = True
-        self._answer(job, "done")
+        self._answers.send(job, "done")
 
     def _go_on(self, job: Job) -> None:
         self._desk.held = False
-        self._answer(job, "done")
+        self._answers.send(job, "done")
 
     def _sample(self, job: Job) -> None:
         """The base's own samples, at temperature 1: its general text, needing no outside data.
@@ -177,14 +153,13 @@ class EngineModel:
         Those that came with the base, if they are as many as were asked for.
         """
         count, tokens = int(job.parameters["count"]), int(job.parameters["tokens"])
-        shipped = self._shipped_samples
+        shipped = self._on_base.samples
         if shipped is not None and shipped.shape == (count, tokens):
             rows = shipped
         else:
             rows = self._draw_samples(job, count, tokens)
-        self._answer(
-            job, "done", np.ascontiguousarray(rows, dtype="<i4").tobytes(), shape=list(rows.shape)
-        )
+        body = np.ascontiguousarray(rows, dtype="<i4").tobytes()
+        self._answers.send(job, "done", body, shape=list(rows.shape))
 
     def _draw_samples(self, job: Job, count: int, tokens: int) -> TokenIds:
         drawn, work = 0, self._work_on(job)
@@ -193,11 +168,11 @@ class EngineModel:
             nonlocal drawn
             drawn += 1
             if drawn % PROGRESS_EVERY == 0:
-                self._answer(job, "progress", share=drawn / tokens)
+                self._progress(job, drawn / tokens)
             work.make_way()
 
         return sample_rows(
-            self._base,
+            work.base,
             count=count,
             tokens=tokens,
             seed=int(job.parameters["seed"]),
@@ -209,44 +184,56 @@ class EngineModel:
 
     # ------------------------------------------------------------------- plumbing
 
+    def _progress(self, job: Job, share: float) -> None:
+        self._answers.send(job, "progress", share=share)
+
     @property
-    def _base(self) -> BaseModel:
+    def _on_base(self) -> "_Loaded":
         if self._loaded is None:
-            raise Refusal("no_base", "No base is loaded.")
+            raise NoBase
         return self._loaded
 
-    @property
-    def _adapters(self) -> LoraBank:
-        if self._bank is None:
-            raise Refusal("no_base", "No base is loaded.")
-        return self._bank
-
     def _work_on(self, job: Job) -> Work:
+        loaded = self._on_base
         return Work(
             job=job,
-            base=self._base,
-            bank=self._adapters,
-            answer=functools.partial(self._answer, job),
+            base=loaded.base,
+            bank=loaded.bank,
+            adapters=loaded.adapters,
+            answer=functools.partial(self._answers.send, job),
             way=self._way,
         )
 
-    def _answer(self, job: Job, event: str, body: Body = b"", **facts: Any) -> None:
-        self._link.send(Message(header={"id": job.number, "event": event, **facts}, body=body))
+
+@dataclass(kw_only=True)
+class _Loaded:
+    """A base and what lives on it."""
+
+    base: BaseModel
+    bank: LoraBank  # what nights make and judge
+    adapters: ServedAdapters  # what answers clients
+    chats: EngineChats
+    samples: TokenIds | None = None  # that came with the base
 
 
-def _facts(error: TrainerError) -> dict[str, Any]:
-    """Numbers that the service needs to put the error into a client's words."""
-    if isinstance(error, PromptTooLong):
-        prompt_tokens, most = error.facts
-        assert isinstance(most, int)
-        return {"prompt_tokens": prompt_tokens, "context_tokens": most + 1}  # one for an answer
-    return {}
+class NoBase(Refusal):
+    """Something was asked before `load`."""
+
+    def __init__(self) -> None:
+        super().__init__("no_base", "No base is loaded.")
 
 
-def _place(error: BaseException) -> str:
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    if trace is None:
-        return "?"
-    return f"{Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}"
+def _rows_bytes(base: BaseModel, folder: Path, configured_bytes: int | None) -> int:
+    """Memory for chats: their keys and values, and beginnings that are kept for the next."""
+    sizes = sizes_of({}, context_tokens=base.context_tokens)
+    geometry = read_geometry(folder)
+    rank = min(sizes.rank, geometry.largest_rank)
+    adapted = Adapted(geometry=geometry, rank=rank, compute_bytes=base.compute_dtype.itemsize)
+    usable = available_bytes() if configured_bytes is None else configured_bytes
+    return rows_budget(adapted, context_tokens=base.context_tokens, usable_bytes=usable)
+
+
+def _unpack(adapters: ServedAdapters, job: Job) -> Any:
+    """On the unpacking thread."""
+    data = bytes(job.body)
+    return adapters.prepare(job.parameters["name"], data, sha256=job.parameters["sha256"])

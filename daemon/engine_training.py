@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from daemon.engine_attachments import attached, samples, texts
+from daemon.engine_attachments import samples, taken, texts
 from daemon.engine_work import Refusal, Unwanted, Work
 from daemon.memory_reading import own_bytes
 from storage.records import sha256_hex
@@ -47,11 +47,12 @@ def train(work: Work) -> None:
     )
     if not night.rows:
         raise Refusal("empty_night", "No text is left to learn from after curation.")
-    parent = attached(job, "parent")
+    parent = taken(job, "parent")
     if parent is None:
         bank.create(CANDIDATE, recipe.lora, seed=seed)
     else:
         bank.load(CANDIDATE, parent)
+    del parent
     start = {name: p.detach().clone() for name, p in bank.parameters(CANDIDATE).items()}
     try:
         stopped = _run_steps(work, night.rows, recipe)
@@ -126,9 +127,10 @@ def _run_steps(work: Work, rows: tuple[Row, ...], recipe: Recipe) -> bool:
             pausing=pausing,
             bare=bank.bare,
         )
-        checkpoint = attached(job, "checkpoint")
+        checkpoint = taken(job, "checkpoint")
         if checkpoint is not None:
             run.restore(checkpoint)
+        del checkpoint
         work.answer("resumed", step=run.step, tokens=run.tokens_done)
     for event in _with_candidate(work, run.steps()):
         if isinstance(event, Interrupted):

@@ -4,19 +4,22 @@ Patient work is training, judging and drawing samples: it makes way for clients,
 held, and ends when nobody wants it any more.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from daemon.engine import Job
 from daemon.engine_way import Tell
 from ipc.frames import Body
+from trainer.active_adapter import active
 from trainer.base_model import BaseModel
 from trainer.border import Border
 from trainer.evaluation import DocumentLoss, document_losses
 from trainer.examples import TrainingExample
 from trainer.lora import LoraBank
 from trainer.recipe import Recipe, recipe_from_json
+from trainer.served_adapters import ServedAdapters
 
 
 class Refusal(Exception):  # noqa: N818 - an answer, not an error
@@ -59,7 +62,8 @@ class Work:
 
     job: Job
     base: BaseModel
-    bank: LoraBank
+    bank: LoraBank  # what a night makes
+    adapters: ServedAdapters  # what answers clients, or is judged before it does
     answer: Answer
     way: MakesWay
 
@@ -94,9 +98,20 @@ class Work:
             examples,
             context_tokens=self.base.context_tokens,
             between_batches=self.make_way,
-            activate=lambda: self.bank.serving(adapter),
+            activate=lambda: self.serving(adapter),
             border=self.border(),
         )
+
+    @contextmanager
+    def serving(self, adapter: str | None) -> Iterator[None]:
+        """Inside, passes through the model are what a client would get of this adapter.
+
+        Raises:
+            AdapterUnknown
+        """
+        loaded = None if adapter is None else self.adapters.get(adapter)
+        with self.bank.serving(None), active(loaded):
+            yield
 
     def general_loss(self, samples: Sequence[TrainingExample], adapter: str | None) -> float:
         """Nats per token over all samples."""

@@ -33,6 +33,7 @@
     │   ├── ExclusionsDamaged
     │   └── Paused
     ├── AdapterOfAnotherBase
+    ├── AnswerNotRemembered
     ├── NightMayNot
     ├── NightChangedNothing
     ├── NightError                   a night that cannot go on
@@ -245,6 +246,11 @@ class AdapterOfAnotherBase(DaemonError):
 # --------------------------------------------------------------------------- nights
 
 
+class AnswerNotRemembered(DaemonError):
+    """Which answer that was is not remembered any more, for only the last ones are, and not past
+    a lock; `nightloom privacy forget --matching` looks for it by its text."""
+
+
 class NightMayNot(DaemonError):
     """A night may not work now, also when you ask for it: {} is "{}" and has to be "{}". {}"""
 
@@ -313,7 +319,9 @@ class EngineFlooded(EngineDied):
 
 class AdapterTakenAway(EngineError):
     """The adapter that answered was withdrawn, because something that it had learned was
-    forgotten."""
+    forgotten, or deleted."""
+
+    CODE = "adapter_gone"  # as the engine says it of an answer whose adapter it had to drop
 
 
 class EngineFailed(EngineError):

@@ -4,6 +4,7 @@ import contextlib
 from collections.abc import Iterator
 
 from daemon.errors import (
+    AnswerNotRemembered,
     AttemptTooSoon,
     DaemonError,
     ExclusionInvalid,
@@ -19,6 +20,9 @@ from daemon.errors import (
 from ipc.errors import OperationError
 from storage.errors import (
     AdapterInUse,
+    AdapterPinned,
+    AdapterWithdrawn,
+    AmbiguousAdapter,
     EmptyPassphrase,
     KeeperUnavailable,
     LastSlot,
@@ -46,13 +50,13 @@ def said() -> Iterator[None]:
         raise OperationError("failed", str(error)) from error
     except SecretRefused as error:
         raise OperationError("locked", str(error)) from error
-    except (Paused, NightMayNot, AdapterInUse) as error:
+    except (Paused, NightMayNot, AdapterInUse, AdapterPinned, AdapterWithdrawn) as error:
         raise OperationError("refused", str(error)) from error
-    except (ExclusionInvalid, ExclusionUnknown) as error:
+    except (ExclusionInvalid, ExclusionUnknown, AnswerNotRemembered) as error:
         raise OperationError("usage", str(error)) from error
     except (SourceIsVault, SourceInsideSource) as error:
         raise OperationError("refused", str(error)) from error
-    except (SourceError, SourceExists, NotKept) as error:
+    except (SourceError, SourceExists, NotKept, AmbiguousAdapter) as error:
         raise OperationError("usage", str(error)) from error
     except (StorageError, DaemonError) as error:
         raise OperationError("failed", str(error)) from error

@@ -8,13 +8,15 @@ that the command line turns into an exit code.
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from daemon import bases as base_listing
 from daemon import night_record
+from daemon.adapter_facts import listed
+from daemon.adapter_naming import adapter_named
 from daemon.audit_log import AuditLog
 from daemon.backup_operations import BackupOperations
 from daemon.bases import Bases
@@ -30,7 +32,7 @@ from daemon.errors import (
     AdapterOfAnotherBase,
     VaultIsLocked,
 )
-from daemon.forgetting_operations import ForgettingOperations
+from daemon.forgetting_operations import ForgettingOperations, Kept
 from daemon.home import Home
 from daemon.host_checks import host_warnings
 from daemon.installing.proving import Proof, not_in_force
@@ -46,11 +48,12 @@ from daemon.night_runner import NightRunner
 from daemon.operation_errors import said
 from daemon.previewing import tonight, totals, with_facts, with_plan
 from daemon.seeing_operations import SeeingOperations
+from daemon.shelf_operations import ShelfOperations
 from daemon.vault_door import VaultDoor
 from daemon.vault_lock import VaultLock
 from storage.errors import AdapterDamaged, NothingToRollBack
 from storage.locked_memory import LockedMemory
-from storage.records import DocumentState, PublishedAdapter, SourceSettings, StoredDocument
+from storage.records import DocumentState, SourceSettings, StoredDocument
 from storage.vault import Vault
 
 Json = dict[str, Any]
@@ -78,6 +81,7 @@ class Operations:
         limits: Limits,
         account: AuditLog,
         curation: Curation,
+        conversations: Callable[[Sequence[str]], Awaitable[Kept]],
         home: Home,
         shut_down: Callable[[], None],
         watching: Watching,
@@ -101,15 +105,17 @@ class Operations:
             nights=nights,
             collector=collector,
             forgot=curation.forget,
+            conversations=conversations,
         )
         self.seeing = SeeingOperations(
             vault=vault, account=account, confirm=lock.confirm, home=home
         )
-        self.limits = LimitsOperations(
-            vault=vault, collector=collector, engine=engine, limits=limits
-        )
+        self.limits = LimitsOperations(vault=vault, collector=collector, limits=limits)
         self.collecting = CollectingOperations(vault, collector, self._source)
         self.backup = BackupOperations(vault)
+        self.shelf = ShelfOperations(
+            vault=vault, engine=engine, confirm=lock.confirm, bases=bases, base=base
+        )
         self._passages = NightPassages(vault, engine, base)
         self._night = NightOperations(
             vault=vault,
@@ -311,17 +317,16 @@ class Operations:
         with said():
             shelf = await self._vault.call(lambda vault: vault.shelf.list())
             base = await asyncio.to_thread(self._base.identity)
-        return [_adapter(each, base) for each in shelf]
+        return [listed(each, base) for each in shelf]
 
     async def use_adapter(self, adapter: str) -> Json:
         """Put an adapter in use, which has to be one of the base that is in use."""
-        digest = adapter.removeprefix("personal@")
         with said():
             base = (await asyncio.to_thread(self._base.facts)).identity
-            wanted = await self._vault.call(lambda vault: vault.shelf.get(digest))
+            wanted = await self._vault.call(lambda vault: adapter_named(vault, adapter))
             if wanted.base != base:
                 raise AdapterOfAnotherBase(wanted.sha256[:12])
-            return _adapter(await self._vault.call(lambda v: v.shelf.use(wanted.sha256)), base)
+            return listed(await self._vault.call(lambda v: v.shelf.use(wanted.sha256)), base)
 
     async def rollback(self) -> Json:
         with said():
@@ -331,7 +336,7 @@ class Operations:
                 if not answering(current, base):
                     raise NothingToRollBack
             now = await self._vault.call(lambda vault: vault.shelf.rollback())
-        return _adapter(now, base) if now else {"sha256": None, "status": "base"}
+        return listed(now, base) if now else {"sha256": None, "status": "base"}
 
 
 def _new_documents(vault: Vault) -> list[Json]:
@@ -346,16 +351,3 @@ def _new_documents(vault: Vault) -> list[Json]:
         for document in vault.documents.read_many({DocumentState.NEW})
         if isinstance(document, StoredDocument)
     ]
-
-
-def _adapter(adapter: PublishedAdapter, base: str | None) -> Json:
-    return {
-        "sha256": adapter.sha256,
-        "parent": adapter.parent,
-        "base": adapter.base,
-        "of_base_in_use": adapter.base == base,
-        "trained_at": adapter.trained_at,
-        "status": adapter.status.value,
-        "documents": len(adapter.seen_items),
-        "pinned": adapter.pinned,
-    }

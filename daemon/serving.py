@@ -9,11 +9,9 @@ import asyncio
 import contextlib
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
-from typing import Any
 
 from daemon.chosen_base import ChosenBase
 from daemon.engine_handle import EngineHandle, adapter_name
-from daemon.engine_process import body_json
 from daemon.errors import (
     AdapterOfAnotherBase,
     AdapterTakenAway,
@@ -22,31 +20,24 @@ from daemon.errors import (
     EngineFailed,
     VaultIsLocked,
 )
+from daemon.fair_queue import FairQueue
+from daemon.generation_events import as_one, body_of, event_of, parameters_of
 from daemon.vault_door import VaultDoor
 from ipc.errors import (
     AdapterWithdrawn,
     BadRequest,
     EngineUnavailable,
     PromptTooLong,
-    QueueFull,
+    RequestError,
     UnknownModel,
     VaultLocked,
 )
-from ipc.inference import (
-    Finished,
-    GenerationEvent,
-    GenerationRequest,
-    ModelInfo,
-    Started,
-    TextPiece,
-)
-from ipc.link import Message
+from ipc.inference import GenerationEvent, GenerationRequest, ModelInfo
+from ipc.several import together
 from storage import errors as storage
 from storage.errors import StorageError
 from storage.records import AdapterStatus, PublishedAdapter
 
-QUEUE_LIMIT = 32  # requests that may wait for the one model thread
-RETRY_AFTER_SECONDS = 5
 SHORTEST_DIGEST = 6  # characters that may name an adapter
 
 
@@ -96,16 +87,23 @@ class Serving:
         engine: generates.
         base: the one that the engine uses.
         started_at: seconds since the epoch; what `/v1/models` gives as the base's `created`.
+        queue: whose turn it is.
     """
 
     def __init__(
-        self, *, vault: VaultDoor, engine: EngineHandle, base: ChosenBase, started_at: int
+        self,
+        *,
+        vault: VaultDoor,
+        engine: EngineHandle,
+        base: ChosenBase,
+        started_at: int,
+        queue: FairQueue | None = None,
     ) -> None:
         self._vault = vault
         self._engine = engine
         self._base = base
         self._started_at = started_at
-        self._waiting = 0
+        self._queue = queue or FairQueue()
 
     async def models(self) -> list[ModelInfo]:
         """`personal`, `base`, and every adapter of this base; does not start the engine."""
@@ -126,19 +124,15 @@ class Serving:
 
     async def generate(self, request: GenerationRequest) -> AsyncGenerator[GenerationEvent, None]:
         """See `InferenceBackend.generate`."""
-        if self._waiting >= QUEUE_LIMIT:
-            raise QueueFull(retry_after=RETRY_AFTER_SECONDS)
-        self._waiting += 1
         try:
             base = await asyncio.to_thread(self._base.facts)
             shelf = await self._vault.call(lambda vault: vault.shelf.list())
             pinned = choose_version(request.model, shelf, base.identity)
-            parameters, body = _asked(request, pinned)
-            adapters = [pinned.adapter] if pinned.adapter else []
-            messages = self._engine.request("generate", parameters, body, adapters=adapters)
-            async with contextlib.aclosing(messages):
-                async for message in messages:
-                    yield _event(message, pinned)
+            line = asyncio.Lock()
+            choices = [self._choice(request, pinned, one, line) for one in range(request.choices)]
+            async with contextlib.aclosing(as_one(together(choices))) as events:
+                async for event in events:
+                    yield event
         except EngineFailed as error:
             raise _for_client(error) from None
         except VaultIsLocked:
@@ -151,41 +145,34 @@ class Serving:
             raise AdapterWithdrawn from None
         except (EngineError, StorageError) as error:
             raise EngineUnavailable(str(error)) from None
-        finally:
-            self._waiting -= 1
+
+    async def _choice(
+        self, request: GenerationRequest, pinned: Pinned, choice: int, line: asyncio.Lock
+    ) -> AsyncGenerator[GenerationEvent, None]:
+        """One answer of those that were asked for, when it is its turn.
+
+        Args:
+            line: one of them waits in line at a time, so that they do not fill it by themselves.
+        """
+        name = adapter_name(pinned.adapter) if pinned.adapter else None
+        parameters = parameters_of(request, name, choice)
+        adapters = [pinned.adapter] if pinned.adapter else []
+        async with contextlib.AsyncExitStack() as turn:
+            async with line:
+                await turn.enter_async_context(self._queue.place(request.client))
+            messages = self._engine.request(
+                "generate", parameters, body_of(request), adapters=adapters
+            )
+            async with contextlib.aclosing(messages):
+                async for message in messages:
+                    if (event := event_of(message, model=pinned.label, choice=choice)) is not None:
+                        yield event
 
 
-def _asked(request: GenerationRequest, pinned: Pinned) -> tuple[dict[str, Any], bytes]:
-    sampling = request.sampling
-    parameters = {
-        "adapter": adapter_name(pinned.adapter) if pinned.adapter else None,
-        "max_tokens": sampling.max_tokens,
-        "temperature": sampling.temperature,
-        "top_p": sampling.top_p,
-        "seed": sampling.seed,
-    }
-    private: dict[str, Any] = {"stop": list(sampling.stop)}
-    if request.messages is not None:
-        private["messages"] = [{"role": m.role, "content": m.content} for m in request.messages]
-    else:
-        private["prompt"] = request.prompt
-    return parameters, body_json(private)
-
-
-def _event(message: Message, pinned: Pinned) -> GenerationEvent:
-    header = message.header
-    if header["event"] == "started":
-        return Started(model=pinned.label, prompt_tokens=int(header["prompt_tokens"]))
-    if header["event"] == "text":
-        return TextPiece(text=bytes(message.body).decode())
-    return Finished(
-        reason="length" if header["reason"] == "length" else "stop",
-        completion_tokens=int(header["completion_tokens"]),
-    )
-
-
-def _for_client(error: EngineFailed) -> BadRequest | PromptTooLong | EngineUnavailable:
+def _for_client(error: EngineFailed) -> RequestError:
     """The engine's refusal in the client's words."""
+    if error.code == AdapterTakenAway.CODE:
+        return AdapterWithdrawn()
     if error.code == "PromptTooLong":
         return PromptTooLong.counted(
             prompt_tokens=int(error.facts["prompt_tokens"]),

@@ -46,6 +46,9 @@ ENGINE = "daemon.engine"  # the process with the model, which the service only s
 # or know of the engine from inside.
 MODEL_THREAD = (
     "daemon.engine_model",
+    "daemon.engine_chats",
+    "daemon.engine_answers",
+    "daemon.engine_unpacking",
     "daemon.engine_work",
     "daemon.engine_way",
     "daemon.engine_training",
@@ -209,6 +212,7 @@ def test_the_idle_service_loads_neither_the_model_nor_the_terminal() -> None:
     assert "daemon.service" in loaded
     assert not {ENGINE, *MODEL_THREAD} & set(loaded)
     assert [name for name in ("torch", "transformers", "peft", "bitsandbytes", "rich",
+                              "prompt_toolkit", "markdown_it",
                               "huggingface_hub", "httpx2", "daemon.adding.hub", "lxml", "pypdf",
                               "docx", "odfdo", "trafilatura")
             if name in loaded] == []  # fmt: skip

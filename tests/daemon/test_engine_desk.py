@@ -69,7 +69,7 @@ def test_clients_go_before_patient_work(service: Service) -> None:
     service.send(id=1, op="train")
     service.send(id=2, op="generate")
     service.send(id=3, op="judge")
-    service.send(id=4, op="adapter_load")
+    service.send(id=4, op="go_on")
     arrived(service.desk, 4)
     assert [taken(service.desk).number for _ in range(4)] == [2, 4, 1, 3]
 
@@ -135,17 +135,85 @@ def test_held_work_that_nobody_wants_is_given_out_so_that_it_is_answered(service
 
 
 def test_a_word_waits_for_no_answer_and_a_chat_does(service: Service) -> None:
-    for number, op in enumerate(["generate", "adapter_load", "hold", "adapter_drop"], start=1):
+    for number, op in enumerate(["generate", "go_on", "hold", "generate"], start=1):
         service.send(id=number, op=op)
     arrived(service.desk, 4)
-    short = [service.desk.take_short() for _ in range(3)]
-    assert [job and job.op for job in short] == ["hold", "adapter_drop", None]
-    assert service.desk.urgent_waits(chats=False)
-    loads = service.desk.take_urgent(chats=False)
-    assert loads is not None
-    assert loads.op == "adapter_load"
+    short = [service.desk.take_urgent(chats=False) for _ in range(3)]
+    assert [job and job.op for job in short] == ["go_on", "hold", None]
     assert not service.desk.urgent_waits(chats=False)
     assert service.desk.urgent_waits()
+    chats = [service.desk.take_chat() for _ in range(3)]
+    assert [job and job.number for job in chats] == [1, 4, None]
+
+
+def test_chats_that_took_too_much_wait_until_patient_work_has_had_a_turn(service: Service) -> None:
+    service.send(id=1, op="train")
+    service.send(id=2, op="generate")
+    service.send(id=3, op="hold")
+    arrived(service.desk, 3)
+    service.desk.chats_wait = True
+    assert [taken(service.desk).number for _ in range(3)] == [3, 1, 2]
+
+
+def test_a_chat_that_found_no_room_is_the_next_again(service: Service) -> None:
+    service.send(id=1, op="generate")
+    service.send(id=2, op="generate")
+    arrived(service.desk, 2)
+    service.desk.put_back(taken(service.desk))
+    assert [taken(service.desk).number for _ in range(2)] == [1, 2]
+
+
+# --------------------------------------------------------------------------- unpacking
+
+
+def test_an_adapter_is_made_ready_beside_the_model_and_its_drop_comes_after_it(
+    service: Service,
+) -> None:
+    begin = threading.Event()
+
+    def unpack(job: Job) -> str:
+        assert begin.wait(SOON_SECONDS)
+        assert threading.current_thread().name == "unpacking"
+        return bytes(job.body).decode()
+
+    service.desk.unpack = unpack
+    service.send(b"bytes", id=1, op="adapter_load")
+    service.send(id=2, op="adapter_drop")
+    service.send(id=3, op="generate")
+    arrived(service.desk, 3)
+    assert taken(service.desk).number == 3, "nobody waits for it"
+    begin.set()
+    loads, drops = taken(service.desk), taken(service.desk)
+    assert (loads.number, loads.unpacked, drops.number) == (1, "bytes", 2)
+
+
+def test_what_is_wrong_with_an_adapter_is_told_by_the_model_thread(service: Service) -> None:
+    def unpack(job: Job) -> None:
+        raise ValueError
+
+    service.desk.unpack = unpack
+    service.send(id=1, op="adapter_load")
+    assert isinstance(taken(service.desk).unpacked, ValueError)
+
+
+def test_an_adapter_that_nobody_wants_any_more_is_not_even_opened(service: Service) -> None:
+    begin, opened = threading.Event(), []
+
+    def unpack(job: Job) -> None:
+        opened.append(job.number)
+        assert begin.wait(SOON_SECONDS)
+
+    service.desk.unpack = unpack
+    service.send(id=1, op="adapter_load")
+    service.send(id=2, op="adapter_load")
+    arrived(service.desk, 2)
+    service.send(id=0, op="cancel", target=2)
+    second = service.desk.find(2)
+    assert second is not None
+    assert second.cancelled.wait(SOON_SECONDS)
+    begin.set()
+    assert [taken(service.desk).number for _ in range(2)] == [1, 2]
+    assert opened == [1]
 
 
 def test_what_was_attached_to_a_request_that_never_came_is_forgotten(service: Service) -> None:

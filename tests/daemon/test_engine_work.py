@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from daemon.engine import Job
 from daemon.engine_judging import judge
@@ -18,9 +19,10 @@ from ipc.frames import Body
 from ipc.link import Message
 from trainer.adapter_format import LoraShape
 from trainer.base_model import BaseModel, load_base
-from trainer.generation import generate
 from trainer.lora import LoraBank
+from trainer.row_batch import RowBatch
 from trainer.sampling import SamplingSettings
+from trainer.served_adapters import ServedAdapters
 
 RECIPE = {
     "lora": {"rank": 4}, "row_tokens": 64, "canaries": 2, "passes": 3, "general_budget": 0.0001,
@@ -36,6 +38,7 @@ class Thread:
 
     base: BaseModel
     bank: LoraBank
+    adapters: ServedAdapters
     answers: list[tuple[str, bytes, dict[str, Any]]] = field(default_factory=list)
     ways: int = 0  # how often it made way
     held: bool = False  # what runs now is dropped at its next border
@@ -66,7 +69,10 @@ class Thread:
         def answer(event: str, body: Body = b"", **facts: Any) -> None:
             self.answers.append((event, bytes(body), facts))
 
-        return Work(job=job, base=self.base, bank=self.bank, answer=answer, way=self)
+        return Work(
+            job=job, base=self.base, bank=self.bank, adapters=self.adapters, answer=answer,
+            way=self,
+        )  # fmt: skip
 
     def train(self, checkpoint: bytes | None = None) -> dict[str, Any]:
         """Facts of the last answer to `train`."""
@@ -82,6 +88,14 @@ class Thread:
         assert event == "done"
         answer: dict[str, Any] = json.loads(body)
         return answer
+
+    def serve(self, name: str, *, seed: int) -> None:
+        """A random adapter that changes what the base says."""
+        self.bank.create(name, LoraShape(rank=2), seed=seed)
+        for parameter in self.bank.parameters(name).values():
+            torch.nn.init.normal_(parameter, generator=torch.Generator().manual_seed(seed))
+        self.adapters.load(name, self.bank.save(name))
+        self.bank.drop(name)
 
     def events(self) -> list[str]:
         """Kinds of answers in order, each run of one kind once."""
@@ -112,7 +126,8 @@ def stop_at(number: int) -> Callable[[Job, int], None]:
 @pytest.fixture(scope="module")
 def thread(base_folder: Path) -> Thread:
     base = load_base(base_folder)
-    return Thread(base=base, bank=LoraBank(base.model, base.identity))
+    bank = LoraBank(base.model, base.identity)
+    return Thread(base=base, bank=bank, adapters=ServedAdapters(base))
 
 
 @pytest.fixture(autouse=True)
@@ -159,7 +174,7 @@ def test_a_stop_after_the_last_step_costs_no_step(thread: Thread) -> None:
 
 
 def test_a_stop_is_heard_wherever_judging_makes_way(thread: Thread) -> None:
-    thread.bank.create("judged", LoraShape(rank=2), seed=1)
+    thread.serve("judged", seed=1)
     thread.judge()
     ways = thread.ways
     assert ways > 40  # between tokens as well; batches there are only five
@@ -172,14 +187,16 @@ def test_a_stop_is_heard_wherever_judging_makes_way(thread: Thread) -> None:
 
 
 def test_clients_that_are_served_in_between_change_no_figure(thread: Thread) -> None:
-    base, bank = thread.base, thread.bank
-    bank.create("judged", LoraShape(rank=2), seed=1)
-    bank.create("other", LoraShape(rank=4), seed=2)
+    thread.serve("judged", seed=1)
+    thread.serve("other", seed=2)
     alone = thread.judge()
 
     def client(job: Job, number: int) -> None:
-        with bank.serving("other" if number % 2 else None):
-            assert list(generate(base, base.tokenizer.encode_prompt("The bees"), GREEDY))
+        rows = RowBatch(thread.base, thread.adapters)
+        prompt = thread.base.tokenizer.encode_prompt("The bees")
+        rows.add(prompt, GREEDY, "other" if number % 2 else None)
+        while rows.has_work:
+            rows.turn()
 
     thread.on_way = client
     assert thread.judge() == alone
