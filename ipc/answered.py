@@ -63,14 +63,20 @@ async def told(
     id: str,
     keeper: ChatKeeper,
 ) -> AsyncGenerator[GenerationEvent, None]:
-    """The same events; after the last one, which is passed on first, the keeper is told."""
+    """The same events; after the last one, which is passed on first, the keeper is told.
+
+    Of several choices it is told the first; another one that the chat goes on with comes back with
+    the next request.
+    """
     pieces: list[str] = []
     ended = False
     async with aclosing(events):
         async for event in events:
-            if isinstance(event, TextPiece) and asked.train_allowed:
-                pieces.append(event.text)
-            ended = ended or isinstance(event, Finished)
+            match event:
+                case TextPiece(choice=0) if asked.train_allowed:
+                    pieces.append(event.text)
+                case Finished(choice=0):
+                    ended = True
             yield event
     if not ended or asked.messages is None:
         return

@@ -15,6 +15,8 @@ from ipc.peer import Peer, peer_of
 
 SocketName = Literal["api", "admin"]
 
+CLIENT_HEADER = "X-Nightloom-Client"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
@@ -41,6 +43,14 @@ def note_model(request: web.Request, model: str) -> None:
 def note_tokens(request: web.Request, tokens: int) -> None:
     """So many more tokens went into it or came out of it."""
     request[_TOKENS] = request.get(_TOKENS, 0) + tokens
+
+
+def client_of(request: web.Request) -> str:
+    """Who asks, as far as turns between clients go: the process, and where that speaks for many,
+    as the bridge does, which of them. Of no other use: any process may send the header.
+    """
+    pid = _peer(request).pid
+    return f"{'?' if pid is None else pid}/{request.headers.get(CLIENT_HEADER, '')[:64]}"
 
 
 def operations_told(account: Account) -> Middleware:

@@ -11,6 +11,12 @@
     │   ├── SocketPathTooLong
     │   ├── UnsafeSocketFolder
     │   └── BadActivation
+    ├── BridgeError                  the bridge to a TCP port
+    │   ├── BridgeTokenMissing
+    │   ├── BridgeTokenUnsafe
+    │   ├── BridgeTokenDamaged
+    │   ├── BridgePortUnavailable
+    │   └── BridgeNotLoopback
     ├── RequestError                 what a client of api.sock is answered
     │   ├── BadRequest               400
     │   │   └── PromptTooLong        400 context_length_exceeded
@@ -40,7 +46,7 @@ class IpcError(Exception):
 
 def sentence(error: type[IpcError]) -> str:
     """What the docstring of an error says."""
-    return error.__doc__ or error.__name__
+    return " ".join((error.__doc__ or error.__name__).split())
 
 
 # --------------------------------------------------------------------------- link
@@ -102,6 +108,40 @@ class UnsafeSocketFolder(SocketError):
 
 class BadActivation(SocketError):
     """systemd handed over something that is not a listening Unix socket named `api` or `admin`."""
+
+
+# --------------------------------------------------------------------------- bridge
+
+
+class BridgeError(IpcError):
+    """The bridge cannot work."""
+
+
+class BridgeTokenMissing(BridgeError):
+    """The bridge's token is gone; `nightloom bridge --new-token` makes another one."""
+
+
+class BridgeTokenUnsafe(BridgeError):
+    """The file with the bridge's token is open to others or not yours, so it is not used;
+    `nightloom bridge --new-token` makes another one."""
+
+
+class BridgeTokenDamaged(BridgeError):
+    """The file with the bridge's token holds something else; `nightloom bridge --new-token` makes
+    another one."""
+
+
+class BridgePortUnavailable(BridgeError):
+    """The port cannot be had; name another one with --port."""
+
+    def __init__(self, *, port: int, reason: str = "") -> None:
+        why = f"cannot be had ({reason})" if reason else "is taken by another program"
+        super().__init__(f"Port {port} {why}; name another one with --port.")
+        self.port = port
+
+
+class BridgeNotLoopback(BridgeError):
+    """The bridge listens on addresses of this machine alone, 127.0.0.1 and ::1."""
 
 
 # --------------------------------------------------------------------------- api.sock
@@ -210,7 +250,7 @@ class EngineUnavailable(RequestError):
 
 class AdapterWithdrawn(RequestError):
     """The adapter that answered was withdrawn, because something that it had learned was
-    forgotten; ask again."""
+    forgotten, or deleted; ask again."""
 
     def __init__(self, message: str | None = None) -> None:
         super().__init__(

@@ -31,6 +31,19 @@ async def json_body(request: web.Request) -> Any:
 
     Raises:
         ValueError: it is not JSON.
+        web.HTTPException: as for `whole_body`.
+    """
+    encoded = await whole_body(request)
+    try:
+        return json.loads(encoded.decode("utf-8"), parse_constant=refuse_constant)
+    except (ValueError, RecursionError):
+        raise ValueError("not JSON") from None
+
+
+async def whole_body(request: web.Request) -> bytes:
+    """The body as it was sent.
+
+    Raises:
         web.HTTPRequestEntityTooLarge: over the application's `client_max_size`.
         web.HTTPRequestTimeout: it took longer than BODY_SECONDS.
     """
@@ -39,13 +52,9 @@ async def json_body(request: web.Request) -> Any:
         raise web.HTTPRequestEntityTooLarge(max_size=limit, actual_size=request.content_length)
     try:
         async with asyncio.timeout(BODY_SECONDS):
-            encoded = await request.read()
+            return await request.read()
     except TimeoutError:
         raise web.HTTPRequestTimeout from None
-    try:
-        return json.loads(encoded.decode("utf-8"), parse_constant=refuse_constant)
-    except (ValueError, RecursionError):
-        raise ValueError("not JSON") from None
 
 
 def refuse_constant(_constant: str) -> None:

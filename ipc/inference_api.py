@@ -1,56 +1,42 @@
 """`api.sock`: the model, spoken to as OpenAI's API is.
 
-Turns HTTP into `GenerationRequest`s and events into JSON or server-sent events. Knows nothing of
-the engine or the vault; the queue is the backend's.
+The handlers and what they refuse; bodies are read in `openai_requests.py`, answers written in
+`answer_writing.py`. Knows nothing of the engine or the vault; the queue is the backend's.
 """
 
 import secrets
-import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections import Counter
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from typing import Any
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from ipc.answer_writing import Shapes, data, server_sent, whole_answer
 from ipc.answered import ChatKeeper, feedback_of, told, train_allowed
-from ipc.asking import Account, generations_told, note_model, note_tokens
+from ipc.asking import Account, client_of, generations_told, note_model, note_tokens
 from ipc.errors import (
     BadRequest,
-    EngineUnavailable,
     QueueFull,
     RequestError,
     UnknownAnswer,
     UnknownModel,
 )
-from ipc.exchange import EventStream, encode, heartbeat, json_answer, json_body, log_failure
-from ipc.inference import (
-    Finished,
-    GenerationEvent,
-    GenerationRequest,
-    InferenceBackend,
-    Started,
-    TextPiece,
-)
+from ipc.exchange import EventStream, heartbeat, json_answer, json_body, log_failure
+from ipc.inference import Finished, GenerationEvent, InferenceBackend, Started, TextPiece
 from ipc.openai_format import (
-    AnswerForm,
     ChatAnswers,
     CompletionAnswers,
-    Stamp,
-    answer_form,
-    chat_request,
-    completion_request,
     error_object,
     model_list,
     model_object,
 )
+from ipc.openai_requests import Asked, chat_asked, completion_asked
+from ipc.several import generations
 
 BODY_LIMIT_BYTES = 4 * 1024 * 1024
 PING_SECONDS = 15.0
-PING = b": ping\n\n"
-DONE = b"data: [DONE]\n\n"
-
-Shapes = ChatAnswers | CompletionAnswers
 
 
 def inference_app(
@@ -98,10 +84,19 @@ class InferenceApi:
         raise UnknownModel
 
     async def chat_completions(self, request: web.Request) -> web.StreamResponse:
-        return await self._generate(request, chat_request, ChatAnswers())
+        asked = await asked_by(request, chat_asked)
+        return await self._generate(request, asked, ChatAnswers(chances=asked.form.chances))
 
     async def completions(self, request: web.Request) -> web.StreamResponse:
-        return await self._generate(request, completion_request, CompletionAnswers())
+        asked = await asked_by(request, completion_asked)
+        echoed = [
+            one.prompt or ""
+            for one in asked.requests
+            for _ in range(one.choices)
+            if asked.form.echo
+        ]
+        shapes = CompletionAnswers(chances=asked.form.chances, echoed=echoed)
+        return await self._generate(request, asked, shapes)
 
     async def feedback(self, request: web.Request) -> web.Response:
         id, quality = feedback_of(await object_body(request))
@@ -112,54 +107,30 @@ class InferenceApi:
         return json_answer({"id": id, "quality": quality, "kept": kept})
 
     async def _generate(
-        self,
-        request: web.Request,
-        read: Callable[..., GenerationRequest],
-        shapes: Shapes,
+        self, request: web.Request, asked: Asked, shapes: Shapes
     ) -> web.StreamResponse:
-        body = await object_body(request)
-        form = answer_form(body)
-        asked = read(body, train_allowed=train_allowed(request))
         id = shapes.id_prefix + secrets.token_hex(12)
-        generation = noted(self._backend.generate(asked), request)
+        generation = noted(generations(self._backend, asked.requests), request)
         if self._keeper is not None:
-            generation = told(generation, asked, id, self._keeper)
-        if form.stream:
-            return await self._answer_in_pieces(request, generation, shapes, form, id)
-        return await self._answer_whole(generation, shapes, id)
-
-    async def _answer_whole(
-        self, generation: AsyncGenerator[GenerationEvent, None], shapes: Shapes, id: str
-    ) -> web.Response:
-        texts: list[str] = []
-        stamp: Stamp | None = None
-        end: Finished | None = None
-        async with aclosing(generation):  # also when the client hangs up: this task is cancelled
-            async for event in generation:
-                match event:
-                    case Started():
-                        stamp = stamp_of(event, id)
-                    case TextPiece():
-                        texts.append(event.text)
-                    case Finished():
-                        end = event
-        if stamp is None or end is None:
-            raise EngineUnavailable
-        return json_answer(shapes.whole(stamp, "".join(texts), end))
+            generation = told(generation, asked.requests[0], id, self._keeper)
+        if asked.form.stream:
+            return await self._answer_in_pieces(request, generation, asked, shapes, id)
+        return json_answer(await whole_answer(generation, shapes, id, asked.choices))
 
     async def _answer_in_pieces(
         self,
         request: web.Request,
         generation: AsyncGenerator[GenerationEvent, None],
+        asked: Asked,
         shapes: Shapes,
-        form: AnswerForm,
         id: str,
     ) -> web.StreamResponse:
         """What fails before there is anything to send still has an HTTP status."""
         stream = EventStream(request, content_type="text/event-stream")
+        usage = asked.form.include_usage
         async with (
             aclosing(heartbeat(generation, self._ping_seconds)) as events,
-            aclosing(server_sent(events, shapes, form, id)) as pieces,
+            aclosing(server_sent(events, shapes, id, asked.choices, include_usage=usage)) as pieces,
         ):
             first = await anext(pieces)
             try:
@@ -183,7 +154,7 @@ async def noted(
     """The same events; the request is told what they cost. A piece counts as a token, until the
     end says how many there were.
     """
-    pieces = 0
+    pieces: Counter[int] = Counter()
     async with aclosing(events):
         async for event in events:
             match event:
@@ -192,51 +163,16 @@ async def noted(
                     note_tokens(request, event.prompt_tokens)
                 case TextPiece():
                     note_tokens(request, 1)
-                    pieces += 1
+                    pieces[event.choice] += 1
                 case Finished():
-                    note_tokens(request, event.completion_tokens - pieces)
+                    note_tokens(request, event.completion_tokens - pieces[event.choice])
             yield event
 
 
-async def server_sent(
-    events: AsyncIterator[GenerationEvent | None], shapes: Shapes, form: AnswerForm, id: str
-) -> AsyncGenerator[bytes, None]:
-    """The events as they go over the wire; None is a ping. Yields something or raises."""
-    stamp: Stamp | None = None
-    end: Finished | None = None
-    async for event in events:
-        match event:
-            case None:
-                yield PING
-            case Started():
-                stamp = stamp_of(event, id)
-                opening = shapes.opening(stamp)
-                if opening is not None:
-                    yield data(opening)
-            case TextPiece() if stamp is not None:
-                if event.text:
-                    yield data(shapes.piece(stamp, event.text))
-            case Finished():
-                end = event
-    if stamp is None or end is None:
-        raise EngineUnavailable
-    yield data(shapes.closing(stamp, end))
-    if form.include_usage:
-        yield data(shapes.counts(stamp, end))
-    yield DONE
-
-
-def stamp_of(started: Started, id: str) -> Stamp:
-    return Stamp(
-        id=id,
-        created=int(time.time()),
-        model=started.model,
-        prompt_tokens=started.prompt_tokens,
-    )
-
-
-def data(answer: Any) -> bytes:
-    return b"data: " + encode(answer) + b"\n\n"
+async def asked_by(request: web.Request, read: Callable[..., Asked]) -> Asked:
+    """Raises BadRequest."""
+    body = await object_body(request)
+    return read(body, train_allowed=train_allowed(request), client=client_of(request))
 
 
 async def object_body(request: web.Request) -> dict[str, Any]:

@@ -1,200 +1,17 @@
-"""OpenAI's JSON, read and written: bodies to `GenerationRequest`, events to answers.
+"""OpenAI's JSON of what the model answers: whole answers, chunks of streams, models, errors.
 
-Pure: no HTTP, no clock. Unknown fields are tolerated, as OpenAI does; a known field of a wrong
-type or out of range is a `BadRequest` that names it and never repeats what it held.
+Pure: no HTTP, no clock.
 """
 
-import math
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any, Literal
+import codecs
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
-from ipc.errors import BadRequest, RequestError
-from ipc.inference import ChatMessage, Finished, GenerationRequest, ModelInfo, Sampling
-
-Json = dict[str, Any]
-Role = Literal["system", "user", "assistant"]
-
-# `developer` is what OpenAI calls the system's role since 2025.
-ROLES: dict[str, Role] = {
-    "system": "system",
-    "developer": "system",
-    "user": "user",
-    "assistant": "assistant",
-}
-STOP_LIMIT = 4  # OpenAI's
-SEED_BITS = 63
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AnswerForm:
-    """How the client wants its answer."""
-
-    stream: bool = False
-    include_usage: bool = False  # a last chunk with the counts; only of a stream
-
-
-# --------------------------------------------------------------------------- requests
-
-
-def chat_request(body: Json, *, train_allowed: bool) -> GenerationRequest:
-    """Raises BadRequest."""
-    return GenerationRequest(
-        model=model_name(body),
-        messages=messages(body),
-        sampling=sampling(body, max_tokens_fields=("max_completion_tokens", "max_tokens")),
-        train_allowed=train_allowed,
-    )
-
-
-def completion_request(body: Json, *, train_allowed: bool) -> GenerationRequest:
-    """Raises BadRequest."""
-    return GenerationRequest(
-        model=model_name(body),
-        prompt=prompt(body),
-        sampling=sampling(body, max_tokens_fields=("max_tokens",)),
-        train_allowed=train_allowed,
-    )
-
-
-def answer_form(body: Json) -> AnswerForm:
-    """Raises BadRequest."""
-    options = body.get("stream_options")
-    if options is None:
-        options = {}
-    if not isinstance(options, dict):
-        raise wrong("stream_options", "must be an object")
-    return AnswerForm(
-        stream=flag(body, "stream", "stream"),
-        include_usage=flag(options, "include_usage", "stream_options.include_usage"),
-    )
-
-
-def model_name(body: Json) -> str:
-    model = body.get("model")
-    if not isinstance(model, str) or not model:
-        raise wrong("model", "must be the name of a model: `personal` or `base`")
-    return well_formed(model, "model")
-
-
-def messages(body: Json) -> tuple[ChatMessage, ...]:
-    given = body.get("messages")
-    if not isinstance(given, list) or not given:
-        raise wrong("messages", "must be a list of at least one message")
-    return tuple(message(entry, f"messages[{index}]") for index, entry in enumerate(given))
-
-
-def message(entry: Any, where: str) -> ChatMessage:
-    if not isinstance(entry, dict):
-        raise wrong(where, "must be an object with `role` and `content`")
-    role = entry.get("role")
-    if not isinstance(role, str) or role not in ROLES:
-        raise wrong(f"{where}.role", "must be `system`, `user` or `assistant`")
-    return ChatMessage(role=ROLES[role], content=content(entry.get("content"), f"{where}.content"))
-
-
-def content(given: Any, where: str) -> str:
-    """A string, or text parts, which are joined."""
-    if isinstance(given, str):
-        return well_formed(given, where)
-    if not isinstance(given, list):
-        raise wrong(where, "must be a string or a list of text parts")
-    texts: list[str] = []
-    for index, part in enumerate(given):
-        if not isinstance(part, dict) or part.get("type") != "text":
-            raise wrong(f"{where}[{index}]", "must be a part of type `text`; nothing else is read")
-        text = part.get("text")
-        if not isinstance(text, str):
-            raise wrong(f"{where}[{index}].text", "must be a string")
-        texts.append(well_formed(text, f"{where}[{index}].text"))
-    return "".join(texts)
-
-
-def prompt(body: Json) -> str:
-    given = body.get("prompt")
-    if isinstance(given, list) and len(given) == 1:
-        given = given[0]
-    if not isinstance(given, str):
-        raise wrong("prompt", "must be one string")
-    return well_formed(given, "prompt")
-
-
-def sampling(body: Json, *, max_tokens_fields: tuple[str, ...]) -> Sampling:
-    if integer(body, "n", low=1, high=1, otherwise=1) != 1:
-        raise AssertionError  # `integer` has refused it
-    defaults = Sampling()
-    temperature = number(body, "temperature", low=0.0, high=2.0, otherwise=defaults.temperature)
-    top_p = number(body, "top_p", low=0.0, high=1.0, otherwise=defaults.top_p)
-    if top_p == 0.0:  # only the likeliest token is left: greedy by another name
-        temperature, top_p = 0.0, 1.0
-    lengths = [integer(body, name, low=1) for name in max_tokens_fields]
-    return Sampling(
-        max_tokens=next((length for length in lengths if length is not None), None),
-        temperature=temperature,
-        top_p=top_p,
-        seed=integer(body, "seed", low=-(2**SEED_BITS), high=2**SEED_BITS - 1),
-        stop=stop(body),
-    )
-
-
-def stop(body: Json) -> tuple[str, ...]:
-    given = body.get("stop")
-    if given is None:
-        return ()
-    strings = [given] if isinstance(given, str) else given
-    if not isinstance(strings, list) or len(strings) > STOP_LIMIT:
-        raise wrong("stop", f"must be a string or a list of at most {STOP_LIMIT} strings")
-    if not all(isinstance(string, str) and string for string in strings):
-        raise wrong("stop", "must hold strings that are not empty")
-    return tuple(well_formed(string, "stop") for string in strings)
-
-
-def integer(
-    body: Json, name: str, *, low: int, high: int | None = None, otherwise: int | None = None
-) -> int | None:
-    given = body.get(name)
-    if given is None:
-        return otherwise
-    if not isinstance(given, int) or isinstance(given, bool):
-        raise wrong(name, "must be an integer")
-    if given < low or (high is not None and given > high):
-        bounds = f"at least {low}" if high is None else f"between {low} and {high}"
-        raise wrong(name, f"must be {low}" if low == high else f"must be {bounds}")
-    return given
-
-
-def number(body: Json, name: str, *, low: float, high: float, otherwise: float) -> float:
-    given = body.get(name)
-    if given is None:
-        return otherwise
-    if not isinstance(given, int | float) or isinstance(given, bool):
-        raise wrong(name, "must be a number")
-    if not (low <= given <= high) or not math.isfinite(given):
-        raise wrong(name, f"must be between {low:g} and {high:g}")
-    return float(given)
-
-
-def flag(body: Json, name: str, where: str) -> bool:
-    given = body.get(name)
-    if given is not None and not isinstance(given, bool):
-        raise wrong(where, "must be true or false")
-    return bool(given)
-
-
-def well_formed(text: str, where: str) -> str:
-    """JSON can escape half of a surrogate pair, which is no character and has no UTF-8."""
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError:
-        raise wrong(where, "holds half of a surrogate pair, which is not text") from None
-    return text
-
-
-def wrong(param: str, complaint: str) -> BadRequest:
-    return BadRequest(f"`{param}` {complaint}.", param=param)
-
-
-# --------------------------------------------------------------------------- answers
+from ipc.errors import RequestError
+from ipc.inference import Finished, ModelInfo, TextPiece, TokenChance
+from ipc.json_fields import Json
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,65 +21,185 @@ class Stamp:
     id: str
     created: int  # seconds since the epoch
     model: str  # the pinned version
-    prompt_tokens: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counts:
+    """Tokens of all prompts, each once, and of all choices."""
+
+    prompt: int
+    completion: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WholeChoice:
+    """A choice that has ended; the piece is all of it."""
+
+    piece: TextPiece
+    end: Finished
+
+
+# --------------------------------------------------------------------------- chats
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ChatAnswers:
     """The shapes of `/v1/chat/completions`."""
 
+    chances: bool = False  # they were asked for
+
     id_prefix = "chatcmpl-"
 
-    def whole(self, stamp: Stamp, text: str, end: Finished) -> Json:
-        choice = {
-            "index": 0,
-            "message": {"role": "assistant", "content": text, "refusal": None},
-            "logprobs": None,
-            "finish_reason": end.reason,
-        }
-        return answer("chat.completion", stamp, choice) | {"usage": usage(stamp, end)}
+    def whole(self, stamp: Stamp, choices: Sequence[WholeChoice], counts: Counts) -> Json:
+        listed = [
+            {
+                "index": choice.end.choice,
+                "message": {"role": "assistant", "content": choice.piece.text, "refusal": None},
+                "logprobs": self._logprobs(choice.piece),
+                "finish_reason": choice.end.reason,
+            }
+            for choice in choices
+        ]
+        return answer("chat.completion", stamp, *listed) | {"usage": usage(counts)}
 
-    def opening(self, stamp: Stamp) -> Json | None:
-        return self._chunk(stamp, {"role": "assistant", "content": ""}, None)
+    def opening(self, stamp: Stamp, choice: int) -> Json | None:
+        return self._chunk(stamp, choice, {"role": "assistant", "content": ""})
 
-    def piece(self, stamp: Stamp, text: str) -> Json:
-        return self._chunk(stamp, {"content": text}, None)
+    def piece(self, stamp: Stamp, piece: TextPiece) -> Json:
+        delta = {"content": piece.text}
+        return self._chunk(stamp, piece.choice, delta, logprobs=self._logprobs(piece))
 
     def closing(self, stamp: Stamp, end: Finished) -> Json:
-        return self._chunk(stamp, {}, end.reason)
+        return self._chunk(stamp, end.choice, {}, reason=end.reason)
 
-    def counts(self, stamp: Stamp, end: Finished) -> Json:
-        return answer("chat.completion.chunk", stamp) | {"usage": usage(stamp, end)}
+    def counts(self, stamp: Stamp, counts: Counts) -> Json:
+        return answer("chat.completion.chunk", stamp) | {"usage": usage(counts)}
 
-    def _chunk(self, stamp: Stamp, delta: Json, reason: str | None) -> Json:
-        choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": reason}
-        return answer("chat.completion.chunk", stamp, choice)
+    def _chunk(
+        self,
+        stamp: Stamp,
+        choice: int,
+        delta: Json,
+        *,
+        logprobs: Json | None = None,
+        reason: str | None = None,
+    ) -> Json:
+        only = {"index": choice, "delta": delta, "logprobs": logprobs, "finish_reason": reason}
+        return answer("chat.completion.chunk", stamp, only)
+
+    def _logprobs(self, piece: TextPiece) -> Json | None:
+        if not self.chances:
+            return None
+        listed = [
+            _chance(chance) | {"top_logprobs": [_chance(other) for other in chance.likeliest]}
+            for chance in piece.chances
+        ]
+        return {"content": listed, "refusal": None}
 
 
-@dataclass(frozen=True, slots=True)
+def _chance(chance: TokenChance) -> Json:
+    known = list(chance.bytes) or None  # a mark has none
+    return {"token": chance.token, "logprob": chance.logprob, "bytes": known}
+
+
+# --------------------------------------------------------------------------- completions
+
+
 class CompletionAnswers:
-    """The shapes of `/v1/completions`."""
+    """The shapes of `/v1/completions`, of one answer: places in the text are counted on.
+
+    Args:
+        chances: they were asked for.
+        echoed: what stands before each choice, by its number.
+    """
 
     id_prefix = "cmpl-"
 
-    def whole(self, stamp: Stamp, text: str, end: Finished) -> Json:
-        return self._answer(stamp, text, end.reason) | {"usage": usage(stamp, end)}
+    def __init__(self, *, chances: bool = False, echoed: Sequence[str] = ()) -> None:
+        self._chances = chances
+        self._echoed = echoed
+        self._places: defaultdict[int, _Places] = defaultdict(_Places)
 
-    def opening(self, stamp: Stamp) -> Json | None:
-        return None
+    def whole(self, stamp: Stamp, choices: Sequence[WholeChoice], counts: Counts) -> Json:
+        listed = [
+            self._choice(
+                choice.end.choice,
+                self._echo(choice.end.choice) + choice.piece.text,
+                logprobs=self._logprobs(choice.piece),
+                reason=choice.end.reason,
+            )
+            for choice in choices
+        ]
+        return answer("text_completion", stamp, *listed) | {"usage": usage(counts)}
 
-    def piece(self, stamp: Stamp, text: str) -> Json:
-        return self._answer(stamp, text, None)
+    def opening(self, stamp: Stamp, choice: int) -> Json | None:
+        text = self._echo(choice)
+        return self._chunk(stamp, self._choice(choice, text)) if text else None
+
+    def piece(self, stamp: Stamp, piece: TextPiece) -> Json:
+        logprobs = self._logprobs(piece)
+        return self._chunk(stamp, self._choice(piece.choice, piece.text, logprobs=logprobs))
 
     def closing(self, stamp: Stamp, end: Finished) -> Json:
-        return self._answer(stamp, "", end.reason)
+        return self._chunk(stamp, self._choice(end.choice, "", reason=end.reason))
 
-    def counts(self, stamp: Stamp, end: Finished) -> Json:
-        return answer("text_completion", stamp) | {"usage": usage(stamp, end)}
+    def counts(self, stamp: Stamp, counts: Counts) -> Json:
+        return answer("text_completion", stamp) | {"usage": usage(counts)}
 
-    def _answer(self, stamp: Stamp, text: str, reason: str | None) -> Json:
-        choice = {"index": 0, "text": text, "logprobs": None, "finish_reason": reason}
+    def _echo(self, choice: int) -> str:
+        return self._echoed[choice] if self._echoed else ""
+
+    def _chunk(self, stamp: Stamp, choice: Json) -> Json:
         return answer("text_completion", stamp, choice)
+
+    def _choice(
+        self, choice: int, text: str, *, logprobs: Json | None = None, reason: str | None = None
+    ) -> Json:
+        return {"index": choice, "text": text, "logprobs": logprobs, "finish_reason": reason}
+
+    def _logprobs(self, piece: TextPiece) -> Json | None:
+        """Parallel lists. The drawn token is among the likeliest, as OpenAI has it."""
+        if not self._chances:
+            return None
+        places = self._places[piece.choice]
+        return {
+            "tokens": [_spelled(chance) for chance in piece.chances],
+            "token_logprobs": [chance.logprob for chance in piece.chances],
+            "top_logprobs": [
+                {_spelled(one): one.logprob for one in (*chance.likeliest, chance)}
+                for chance in piece.chances
+            ],
+            "text_offset": [places.next(chance) for chance in piece.chances],
+        }
+
+
+@dataclass(slots=True)
+class _Places:
+    """Where in a text its tokens begin."""
+
+    _utf8: codecs.IncrementalDecoder = field(
+        default_factory=lambda: codecs.getincrementaldecoder("utf-8")(errors="replace")
+    )
+    _characters: int = 0
+
+    def next(self, chance: TokenChance) -> int:
+        """Characters that are whole before this token."""
+        place = self._characters
+        self._characters += len(self._utf8.decode(bytes(chance.bytes)))
+        return place
+
+
+def _spelled(chance: TokenChance) -> str:
+    """A token as a key: OpenAI writes those that are no text as `bytes:` and their bytes."""
+    raw = bytes(chance.bytes)
+    try:
+        raw.decode()
+    except UnicodeDecodeError:
+        return "bytes:" + "".join(f"\\x{byte:02x}" for byte in raw)
+    return chance.token
+
+
+# --------------------------------------------------------------------------- both
 
 
 def answer(kind: str, stamp: Stamp, *choices: Json) -> Json:
@@ -275,11 +212,11 @@ def answer(kind: str, stamp: Stamp, *choices: Json) -> Json:
     }
 
 
-def usage(stamp: Stamp, end: Finished) -> Json:
+def usage(counts: Counts) -> Json:
     return {
-        "prompt_tokens": stamp.prompt_tokens,
-        "completion_tokens": end.completion_tokens,
-        "total_tokens": stamp.prompt_tokens + end.completion_tokens,
+        "prompt_tokens": counts.prompt,
+        "completion_tokens": counts.completion,
+        "total_tokens": counts.prompt + counts.completion,
     }
 
 
@@ -300,7 +237,7 @@ def model_list(infos: Iterable[ModelInfo]) -> Json:
     return {"object": "list", "data": [model_object(info) for info in infos]}
 
 
-def error_object(error: RequestError) -> Json:
+def error_object(error: RequestError) -> dict[str, Any]:
     return {
         "error": {
             "message": error.message,

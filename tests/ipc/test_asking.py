@@ -86,7 +86,7 @@ def test_an_answer_that_nobody_waited_for_is_told(tmp_path: Path) -> None:
     with told(tmp_path, answer=talker) as (served, next_one):
         pieces = served.model.chat([{"role": "user", "content": SECRET}])
         next(pieces)
-        pieces.close()  # type: ignore[attr-defined]
+        pieces.close()
         asked = next_one()
         assert talker.stopped.wait(SOON_SECONDS)
     assert asked.what == PINNED

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import socket
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 
 from ipc.client_calls import UnixConnection
 from ipc.errors import EngineUnavailable, PromptTooLong, QueueFull, RequestError, UnknownModel
-from ipc.inference import Finished, GenerationRequest, TextPiece
+from ipc.inference import Finished, GenerationRequest, Loading, TextPiece
 from ipc.server import Limits
 from tests.ipc.serving import (
     PINNED,
@@ -75,6 +76,22 @@ def test_a_silent_stream_is_pinged_until_it_speaks(tmp_path: Path) -> None:
     assert events(rest)[-1] == "data: [DONE]"
 
 
+async def loads(request: GenerationRequest) -> Events:
+    for share in (0.0, 0.404, 2.0):
+        yield Loading(share=share)
+    async for event in saying("They ")(request):
+        yield event
+        yield Loading(share=0.5)  # of no interest any more
+
+
+def test_loading_is_told_as_comments_before_the_first_event(tmp_path: Path) -> None:
+    with house(tmp_path / "run", answer=loads) as served:
+        lines = events(served.post(CHAT, asking(stream=True)).body)
+        assert json.loads(served.post(CHAT, asking()).body)["choices"]
+    assert lines[:3] == [": loading 0 %", ": loading 40 %", ": loading 100 %"]
+    assert all(line.startswith("data: ") for line in lines[3:])
+
+
 def test_an_error_in_mid_stream_is_the_last_event(tmp_path: Path) -> None:
     with house(tmp_path / "run", answer=failing(RuntimeError(SECRET), after=("They ",))) as served:
         reply = served.post(CHAT, asking(stream=True))
@@ -119,6 +136,14 @@ def test_no_train_is_heeded(tmp_path: Path) -> None:
     assert allowed == [True, False, False, True]
 
 
+def test_who_asks_is_the_process_and_whom_it_speaks_for(tmp_path: Path) -> None:
+    with house(tmp_path / "run") as served:
+        for headers in ({}, {"X-Nightloom-Client": "k1"}, {"X-Nightloom-Client": "k" * 99}):
+            assert served.post(CHAT, asking(), headers).status == 200
+        clients = [request.client for request in served.inference.requests]
+    assert clients == [f"{os.getpid()}/{whom}" for whom in ("", "k1", "k" * 64)]
+
+
 @pytest.mark.parametrize(
     "body",
     [
@@ -143,12 +168,12 @@ def test_a_body_that_is_no_json_object_is_refused(tmp_path: Path, body: bytes) -
 
 def test_a_wrong_field_is_named_in_the_error_object(tmp_path: Path) -> None:
     with house(tmp_path / "run") as served:
-        reply = served.post(CHAT, asking(n=2))
+        reply = served.post(CHAT, asking(n=9))
         assert served.inference.requests == []
     assert reply.status == 400
     assert json.loads(reply.body) == {
         "error": {
-            "message": "`n` must be 1.",
+            "message": "`n` must be between 1 and 8.",
             "type": "invalid_request_error",
             "param": "n",
             "code": None,
@@ -211,14 +236,14 @@ def test_our_client_streams_and_leaving_it_stops_the_generation(tmp_path: Path) 
         pieces = served.model.chat([{"role": "user", "content": "?"}], "base", max_tokens=9)
         assert next(iter(pieces)) == "and "
         assert served.inference.requests[0].sampling.max_tokens == 9
-        pieces.close()  # type: ignore[attr-defined]
+        pieces.close()
         assert talker.stopped.wait(SOON_SECONDS)
 
 
 def test_our_client_completes_and_lists(tmp_path: Path) -> None:
     with house(tmp_path / "run", answer=saying("the ", "hive")) as served, served.model as model:
         assert list(model.complete("I opened ", "base", temperature=0)) == ["the ", "hive"]
-        assert [entry["id"] for entry in model.models()] == ["base", "personal"]
+        assert [entry.id for entry in model.models()] == ["base", "personal"]
         assert json.loads(served.post(CHAT, asking()).body)["model"] == PINNED
 
 

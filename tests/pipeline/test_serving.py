@@ -1,5 +1,7 @@
 """The real openai client asks the real engine over the real socket."""
 
+from typing import Any
+
 import httpx2
 import openai
 import pytest
@@ -58,6 +60,51 @@ def test_the_adapter_changes_what_is_said(story: Story) -> None:
 def test_a_seed_gives_the_same_answer_again(story: Story) -> None:
     said = {story.place.ask("Tell me.", temperature=1.0, seed=7, max_tokens=16) for _ in range(2)}
     assert len(said) == 1
+
+
+def test_several_choices_are_what_their_seeds_give_alone(story: Story) -> None:
+    drawn: dict[str, Any] = {"model": "personal", "messages": QUESTION, "max_tokens": 8}
+    drawn |= {"temperature": 1.5, "top_p": 1.0, "logprobs": True, "top_logprobs": 3}
+    with story.place.client() as client:
+        together = client.chat.completions.create(**drawn, n=2, seed=40)
+        alone = [client.chat.completions.create(**drawn, seed=40 + n) for n in range(2)]
+        streamed = {0: "", 1: ""}
+        for chunk in client.chat.completions.create(**drawn, n=2, seed=40, stream=True):
+            for choice in chunk.choices:
+                streamed[choice.index] += choice.delta.content or ""
+    texts = [choice.message.content or "" for choice in together.choices]
+    assert texts == [answer.choices[0].message.content for answer in alone]
+    assert texts == list(streamed.values())
+    assert len(set(texts)) > 1
+    assert together.usage is not None
+    assert together.usage.completion_tokens == sum(
+        answer.usage.completion_tokens for answer in alone if answer.usage
+    )
+    for choice, text in zip(together.choices, texts, strict=True):
+        assert choice.logprobs is not None
+        chances = choice.logprobs.content or []
+        assert b"".join(bytes(one.bytes or ()) for one in chances).decode(errors="replace") == text
+        for one in chances:
+            assert len(one.top_logprobs) == 3
+            assert one.logprob <= one.top_logprobs[0].logprob + 1e-6
+
+
+def test_cuts_and_penalties_reach_the_model(story: Story) -> None:
+    with story.place.client() as client:
+
+        def said(**fields: Any) -> str:
+            answer = client.completions.create(
+                model="base", prompt=PROMPT, max_tokens=16, seed=3, extra_body=fields
+            )
+            return answer.choices[0].text
+
+        greedy = said(temperature=0)
+        assert said(temperature=2, top_k=1) == said(temperature=2, min_p=1) == greedy
+        assert said(temperature=2) != greedy
+        for penalty in ({"repetition_penalty": 1.8}, {"presence_penalty": 2}):
+            assert said(temperature=0, **penalty) != greedy
+        end = greedy[9:12]  # somewhere within a token, or across some
+        assert said(temperature=0, stop=end) == greedy[: greedy.index(end)]
 
 
 def test_the_command_chats_too(story: Story) -> None:
