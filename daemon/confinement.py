@@ -55,6 +55,12 @@ def confine_engine() -> None:
     _deny_network()
 
 
+def confine_bridge() -> None:
+    """Deny this process, for good, every socket to the network that it does not hold already."""
+    protect_memory()
+    _deny_network()
+
+
 def die_with_parent(parent: int) -> None:
     """Be killed when the thread that started this process ends. Linux alone has this."""
     if sys.platform == "linux":

@@ -62,6 +62,11 @@ class Home:
         return self.runtime / "admin" / "admin.sock"
 
     @property
+    def bridge_token(self) -> Path:
+        """Beside the vault and not with the sockets: programs are told it once."""
+        return self.vault.parent / "bridge.token"
+
+    @property
     def lock_file(self) -> Path:
         return self.runtime / "service.lock"
 

@@ -1,4 +1,4 @@
-"""Lets connections in: those of one user, and only so many at a time.
+"""Lets connections in: those that may, and only so many at a time.
 
 Accepting is done here and not by asyncio, so that a stranger's bytes never meet the HTTP parser
 and the count is taken before anything is spent on a connection.
@@ -7,6 +7,7 @@ and the count is taken before anything is spent on a connection.
 import asyncio
 import logging
 import socket
+from collections.abc import Callable
 
 from aiohttp import web
 
@@ -19,6 +20,8 @@ log = logging.getLogger(__name__)
 REFUSAL_SECONDS = 2.0
 # Out of descriptors: wait for some to come back.
 EXHAUSTED_SECONDS = 0.5
+
+Door = Callable[[socket.socket], bool]  # whether who connected may come in
 
 
 def refusal() -> bytes:
@@ -45,12 +48,12 @@ class Acceptor:
     """Feeds one listening socket to one HTTP server."""
 
     def __init__(
-        self, listening: socket.socket, server: web.Server, *, allowed_uid: int, limit: int
+        self, listening: socket.socket, server: web.Server, *, lets_in: Door, limit: int
     ) -> None:
         listening.setblocking(False)
         self._listening = listening
         self._server = server
-        self._allowed_uid = allowed_uid
+        self._lets_in = lets_in
         self._limit = limit
         self._refusals: set[asyncio.Task[None]] = set()
         self._accepting = asyncio.create_task(self._accept_all())
@@ -74,8 +77,8 @@ class Acceptor:
             await self._admit(connection)
 
     async def _admit(self, connection: socket.socket) -> None:
-        if not self._is_allowed(connection):
-            log.warning("refused a connection of another user")
+        if not self._lets_in(connection):
+            log.warning("refused a connection of a stranger")
             connection.close()
         elif len(self._server.connections) < self._limit:
             await asyncio.get_running_loop().connect_accepted_socket(self._server, connection)
@@ -86,11 +89,17 @@ class Acceptor:
         else:
             connection.close()
 
-    def _is_allowed(self, connection: socket.socket) -> bool:
+
+def of_user(uid: int) -> Door:
+    """Those of one user, as the kernel tells it; for Unix sockets."""
+
+    def lets_in(connection: socket.socket) -> bool:
         try:
-            return peer_uid(connection) == self._allowed_uid
+            return peer_uid(connection) == uid
         except OSError:
             return False
+
+    return lets_in
 
 
 async def refuse(connection: socket.socket) -> None:

@@ -2,29 +2,19 @@
 
 import os
 import socket
-from dataclasses import dataclass
 
 from aiohttp import web
 
-from ipc.acceptor import Acceptor
+from ipc.acceptor import of_user
 from ipc.admin_api import admin_app
 from ipc.administration import AdminBackend
 from ipc.answered import ChatKeeper
 from ipc.asking import Account
-from ipc.exchange import http_log
 from ipc.inference import InferenceBackend
 from ipc.inference_api import inference_app
+from ipc.listening import Limits, Listening
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """What a client may take of the service."""
-
-    header_seconds: float = 10.0  # from connecting, or from the last answer, to complete headers
-    body_bytes: int = 4 * 1024 * 1024
-    connections: int = 64  # per socket
-    ping_seconds: float = 15.0  # of silence in a stream
-    stop_seconds: float = 2.0  # that an answer under way gets when the service stops
+__all__ = ["Limits", "Servers"]
 
 
 class Servers:
@@ -48,7 +38,7 @@ class Servers:
         self._account = account
         self._limits = limits or Limits()
         self._allowed_uid = os.geteuid() if allowed_uid is None else allowed_uid
-        self._served: list[tuple[Acceptor, web.AppRunner]] = []
+        self._served: list[Listening] = []
 
     async def start(
         self,
@@ -75,31 +65,14 @@ class Servers:
 
     async def stop(self) -> None:
         """Takes no new connection, lets answers end for `stop_seconds`, then cuts them off."""
-        for acceptor, _ in self._served:
-            await acceptor.stop()
-        for _, runner in self._served:
-            await runner.cleanup()
+        for each in self._served:
+            await each.stop_accepting()
+        for each in self._served:
+            await each.stop()
         self._served.clear()
 
     async def _serve(self, listening: socket.socket, app: web.Application) -> None:
-        runner = web.AppRunner(
-            app,
-            handler_cancellation=True,  # a client that hangs up ends its generation
-            access_log=None,
-            logger=http_log,
-            # aiohttp's one timer for a connection that has no complete request: it runs from
-            # connecting and from each answer, and bytes that trickle in do not set it back.
-            keepalive_timeout=self._limits.header_seconds,
-            tcp_keepalive=False,
-            auto_decompress=False,
-            shutdown_timeout=self._limits.stop_seconds,
+        lets_in = of_user(self._allowed_uid)
+        self._served.append(
+            await Listening.start(listening, app, limits=self._limits, lets_in=lets_in)
         )
-        await runner.setup()
-        assert runner.server is not None
-        acceptor = Acceptor(
-            listening,
-            runner.server,
-            allowed_uid=self._allowed_uid,
-            limit=self._limits.connections,
-        )
-        self._served.append((acceptor, runner))

@@ -1,7 +1,8 @@
 """Writes what packaging/systemd and packaging/launchd hold: `python packaging/units.py`.
 
 The units are the package's own. The drop-ins and the agent are examples of what `nightloom service
-install` writes for one user. A test compares all of them with what the code makes now.
+install` writes for one user, the bridge's unit is one to copy. A test compares all of them with
+what the code makes now.
 """
 
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # it is run as a file
 
+from daemon.installing.bridge_unit import BRIDGE, bridge_unit  # noqa: E402
 from daemon.installing.launchd_agent import LABEL, as_text, property_list  # noqa: E402
 from daemon.installing.systemd_units import Placed, drop_ins, units  # noqa: E402
 
@@ -32,7 +34,7 @@ def files() -> dict[str, str]:
         log=MAC / "run/service.log",
         environment={},
     )
-    systemd = units(COMMAND) | drop_ins(placed)
+    systemd = units(COMMAND) | drop_ins(placed) | {BRIDGE: bridge_unit(COMMAND)}
     return {f"systemd/{name}": text for name, text in systemd.items()} | {
         f"launchd/{LABEL}.plist": as_text(agent)
     }

@@ -4,11 +4,13 @@ The agent lives in the user's session (`Aqua`, gui/UID). launchd binds both sock
 service at the first question, at login, and again when it ends otherwise than by `bootout`.
 """
 
+import contextlib
 import os
 import plistlib
 import re
 import subprocess
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,8 +20,9 @@ from daemon.installing.errors import ManagerRefused
 from daemon.installing.own_files import SIGN, is_ours, remove, write
 
 LABEL = "app.nightloom.service"
-LAUNCHCTL = "/bin/launchctl"
+LAUNCHCTL = Path("/bin/launchctl")
 SECONDS = 60.0
+AGAIN_SECONDS = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0)  # 120: as long as an agent may take to end
 SOCKET_MODE = 0o600
 UMASK = 0o077
 THROTTLE_SECONDS = 30
@@ -95,13 +98,15 @@ class LaunchdInstallation:
     command: Path
     home: Home
     environ: Mapping[str, str]
+    launchctl: Path = LAUNCHCTL
+    wait: Callable[[float], None] = time.sleep
 
     @property
     def file(self) -> Path:
         return Path(self.environ["HOME"]) / "Library" / "LaunchAgents" / f"{LABEL}.plist"
 
     def problem(self) -> str | None:
-        return None if Path(LAUNCHCTL).exists() else "launchd is not here"
+        return None if self.launchctl.exists() else "launchd is not here"
 
     def text(self) -> str:
         at = self.home
@@ -125,7 +130,7 @@ class LaunchdInstallation:
         self.home.create_folders()  # launchd writes the log there before the service begins
         written = write(self.file.parent, {self.file.name: self.text()})
         self._ask("bootout", self._target, may_fail=True)
-        self._ask("bootstrap", self._domain, str(self.file))
+        self._bootstrap()
         return written
 
     def uninstall(self) -> list[Path]:
@@ -153,6 +158,16 @@ class LaunchdInstallation:
     def state(self) -> AgentState:
         return parse_print(self._ask("print", self._target, may_fail=True))
 
+    def _bootstrap(self) -> None:
+        """`bootout` returns before the old one is gone, a night that saves takes its time; until
+        then launchd refuses the new one."""
+        for seconds in AGAIN_SECONDS:
+            with contextlib.suppress(ManagerRefused):
+                self._ask("bootstrap", self._domain, str(self.file))
+                return
+            self.wait(seconds)
+        self._ask("bootstrap", self._domain, str(self.file))
+
     @property
     def _domain(self) -> str:
         return f"gui/{os.getuid()}"
@@ -164,7 +179,7 @@ class LaunchdInstallation:
     def _ask(self, *words: str, may_fail: bool = False) -> str:
         try:
             done = subprocess.run(
-                [LAUNCHCTL, *words], capture_output=True, text=True, errors="replace",
+                [self.launchctl, *words], capture_output=True, text=True, errors="replace",
                 timeout=SECONDS, check=False,
             )  # fmt: skip
         except (OSError, subprocess.TimeoutExpired):

@@ -71,7 +71,7 @@ def purge(home: Home, with_keepers: Iterable[Keeper] | None = None) -> list[Path
 
 def _kept(home: Home) -> tuple[Path, ...]:
     """Files and folders of ours; what lies beside them in a home of one's own stays."""
-    return (home.vault, home.bases, home.config_file, home.runtime)
+    return (home.vault, home.bases, home.config_file, home.bridge_token, home.runtime)
 
 
 def _holds_something(path: Path) -> bool:

@@ -44,10 +44,15 @@ class SystemdInstallation:
 
     @property
     def folder(self) -> Path:
-        """Where systemd looks for what is the user's own."""
-        named = self.environ.get("XDG_CONFIG_HOME", "")
-        config = Path(named) if named.startswith("/") else Path(self.environ["HOME"]) / ".config"
-        return config / "systemd" / "user"
+        """Where systemd looks for what is the user's own: the usual folder, where a variable that
+        only a shell knows names another."""
+        usual = Path(self.environ["HOME"]) / ".config"
+        named = Path(self.environ.get("XDG_CONFIG_HOME", ""))
+        config = named if named.is_absolute() else usual
+        folder = config / "systemd" / "user"
+        if config == usual or self.manager.looks_in(folder):
+            return folder
+        return usual / "systemd" / "user"
 
     @property
     def manager(self) -> SystemdManager:

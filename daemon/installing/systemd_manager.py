@@ -64,6 +64,14 @@ class SystemdManager:
         """That they are not there is no error."""
         self._ask("disable", "--quiet", *units, may_fail=True)
 
+    def looks_in(self, folder: Path) -> bool:
+        """Whether units are looked for there; it need not have the variables of a shell."""
+        try:
+            told = self._ask("show", "--property", "UnitPath")
+        except ManagerRefused:
+            return True
+        return str(folder) in told.partition("=")[2].split()
+
     def state(self, unit: str) -> UnitState:
         """Raises ManagerRefused."""
         return parse_state(self._ask("show", "--property", ",".join(SHOWN), unit))

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from daemon.home import Home
+from daemon.installing.errors import ManagerRefused
 from daemon.installing.launchd_agent import (
+    AGAIN_SECONDS,
     LABEL,
     AgentState,
     LaunchdInstallation,
@@ -131,3 +133,27 @@ def test_the_file_is_known_to_be_ours(agent: LaunchdInstallation) -> None:
 )
 def test_what_launchctl_prints_is_read(text: str, state: AgentState) -> None:
     assert parse_print(text) == state
+
+
+def test_it_is_started_as_soon_as_the_old_one_is_gone(
+    agent: LaunchdInstallation, tmp_path: Path
+) -> None:
+    """`bootout` returns at once; here the old one is gone after the third try."""
+    tries = tmp_path / "tries"
+    launchctl = tmp_path / "launchctl"
+    launchctl.write_text(
+        f'#!/bin/sh\n[ "$1" = bootstrap ] || exit 3\necho >> {tries}\n'
+        f"[ $(wc -l < {tries}) -ge 4 ] || exit 37\n"
+    )
+    launchctl.chmod(0o700)
+    waited: list[float] = []
+    played = replace(agent, launchctl=launchctl, wait=waited.append)
+
+    assert played.install() == [agent.file]
+    assert waited == list(AGAIN_SECONDS[:3])
+
+    tries.unlink()
+    launchctl.write_text("#!/bin/sh\nexit 5\n")
+    with pytest.raises(ManagerRefused):
+        played.install()
+    assert sum(waited[3:]) >= 120

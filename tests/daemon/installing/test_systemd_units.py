@@ -179,3 +179,28 @@ def test_the_exposure_that_systemd_counts_is_the_recorded_one(tmp_path: Path) ->
     if counted is None:
         pytest.skip("this systemd counts no exposure of a file (version 250 does)")
     assert float(counted[1]) <= float(recorded[1]) + 0.5  # each version counts a little otherwise
+
+
+def test_units_lie_where_systemd_looks_whatever_only_a_shell_knows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`XDG_CONFIG_HOME` of a .bashrc names a folder that the user's systemd has not heard of; what
+    the service needs of it stands in the drop-in."""
+    usual, moved = tmp_path / ".config/systemd/user", tmp_path / "moved/systemd/user"
+    asked = tmp_path / "bin" / "systemctl"
+    asked.parent.mkdir()
+    monkeypatch.setenv("PATH", f"{asked.parent}:{os.environ['PATH']}")
+
+    def folder(script: str) -> Path:
+        asked.write_text(f"#!/bin/sh\n{script}\n")
+        asked.chmod(0o700)
+        environ = {"HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path / "moved")}
+        home = Home.from_environment(environ)
+        found = SystemdInstallation(command=COMMAND, home=home, environ=environ)
+        drop_in = found.files(memory_high_bytes=None, namespaces=False)[f"{SERVICE}.d/10-home.conf"]
+        assert environment(drop_in) == {"XDG_CONFIG_HOME": environ["XDG_CONFIG_HOME"]}
+        return found.folder
+
+    assert folder(f"echo UnitPath=/etc/systemd/user {usual}") == usual
+    assert folder(f"echo UnitPath=/etc/systemd/user {moved}") == moved
+    assert folder("exit 1") == moved  # nobody says otherwise
