@@ -6,6 +6,7 @@ it remembers the ids, so that a word about one that was not kept is told from a 
 """
 
 from collections import OrderedDict
+from collections.abc import Sequence
 
 from daemon.collecting.clock import Clock
 from daemon.collecting.conversation_exchanges import exchanges_of
@@ -13,7 +14,7 @@ from daemon.collecting.conversation_keeping import ConversationKeeping, Conversa
 from daemon.collecting.conversation_listening import Listener
 from daemon.collecting.conversation_shelf import ConversationShelf
 from daemon.collecting.conversations_source import ConversationsSource
-from daemon.errors import VaultIsLocked
+from daemon.errors import AnswerNotRemembered, VaultIsLocked
 from daemon.vault_door import VaultDoor
 from ipc.answered import AnsweredChat, Quality
 from ipc.errors import UnknownAnswer, VaultLocked
@@ -32,7 +33,13 @@ class Conversations:
     def listen(
         self, source: ConversationsSource, *, store: ConversationStore, clock: Clock
     ) -> Listener:
-        """From now on what is said goes to this source."""
+        """From now on what is said goes to this source.
+
+        One that went on after a lock knows none of the answers before it, so they are not
+        remembered here either.
+        """
+        if self._listener is not None:
+            self._answered.clear()
         shelf = ConversationShelf(self._door, source.settings.name)
         keeping = ConversationKeeping(source.settings.name, store=store, shelf=shelf)
         self._listener = Listener(source, keeping=keeping, clock=clock)
@@ -64,6 +71,22 @@ class Conversations:
             return await listener.judge(id, good=quality == "good")
         except VaultIsLocked:
             raise VaultLocked from None
+
+    async def kept(self, ids: Sequence[str]) -> set[tuple[str, str]]:
+        """Source and path of the conversations in the vault that hold one of these answers.
+
+        Raises:
+            AnswerNotRemembered, VaultIsLocked
+        """
+        if any(id not in self._answered for id in ids):
+            raise AnswerNotRemembered
+        listener = self._listening()
+        if listener is None:
+            return set()
+        paths = await listener.paths(ids)
+        if paths is None:
+            raise AnswerNotRemembered
+        return {(listener.source.settings.name, path) for path in paths}
 
     def _listening(self) -> Listener | None:
         if self._listener is not None and (self._listener.closed or not self._door.is_open):

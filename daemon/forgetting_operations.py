@@ -6,7 +6,7 @@ adapter answers any more, then everything is forgotten in one transaction.
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Coroutine
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from daemon.night_runner import NightRunner
 from daemon.operation_errors import said
 from daemon.vault_door import VaultDoor
 from ipc.errors import OperationError
+from storage.exports import adapter_exports
 from storage.forgetting import CANNOT_PROMISE, Forgotten, Scope, forget_and_rotate
 from storage.forgetting_plan import ForgettingPlan
 from storage.vault import Vault
@@ -27,8 +28,10 @@ from storage.vault import Vault
 log = logging.getLogger("nightloom.forgetting")
 
 Json = dict[str, Any]
-Named = str | int | None
+Named = str | int | tuple[str, ...] | None
+Kept = Collection[tuple[str, str]]  # source and path of documents
 
+ANSWERS = "answers"  # a scope of the socket's alone
 SEARCHED_AT_ONCE = 200  # documents; then others have the vault
 ENGINE_SECONDS = 1.0  # that the engine has to let go by itself; then it is killed
 
@@ -52,9 +55,11 @@ class ForgettingOperations:
         nights: NightRunner,
         collector: Collector,
         forgot: Callable[[Collection[int]], None] = lambda ids: None,
+        conversations: Callable[[Sequence[str]], Awaitable[Kept]] | None = None,
     ) -> None:
         self._vault = vault
         self._forgot = forgot  # told at once which documents are gone, for what is in memory
+        self._conversations = conversations  # those that hold one of these answers
         self._engine = engine
         self._nights = nights
         self._collector = collector
@@ -62,27 +67,38 @@ class ForgettingOperations:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def cost(self, scope: str, named: Named) -> Json:
-        """What forgetting would take; changes nothing."""
+        """What forgetting would take; changes nothing.
+
+        Of answers it may be nothing, which is no mistake: not all that is said is kept.
+        """
         with said():
-            kind = Scope(scope)
-            items = await self._items(kind, named)
-            plan = await self._vault.call(lambda vault: vault.forgetting.plan(items, scope=kind))
+            kind = _kind(scope)
+            items = await self._items(scope, named)
+            plan, night_is_clean = await self._vault.call(_look(items, kind))
             nights = await self._vault.call(lambda vault: vault.ledger.nights())
-        _refuse_nothing(plan)
-        return {"scope": scope} | cost(plan, nights, most_seconds=self._nights.most_seconds)
+            events = await self._vault.call(lambda vault: vault.ledger.events())
+        if scope != ANSWERS:
+            _refuse_nothing(plan)
+        exports = adapter_exports(events, plan.fallen_digests)
+        most = self._nights.most_seconds
+        return {
+            "scope": scope,
+            "night": self._nights.runs and not night_is_clean,
+            **cost(plan, nights, most_seconds=most, exports=exports),
+        }
 
     async def forget(self, scope: str, named: Named) -> Json:
         """Forget; when this returns it is done, and what is queued is queued."""
-        kind = Scope(scope)
+        kind = _kind(scope)
         with said():
             async with self._turn:
-                items = await self._items(kind, named)
+                items = await self._items(scope, named)
                 done = await self._forget(kind, items)
                 nights = await self._vault.call(lambda vault: vault.ledger.nights())
         self._in_background(self._look_for_copies())
         return {
             "scope": scope,
-            **cost(done.plan, nights, most_seconds=self._nights.most_seconds),
+            **cost(done.plan, nights, most_seconds=self._nights.most_seconds, exports=done.exports),
             "tombstones": done.tombstones,
             "checkpoints": done.checkpoints,
             "rotated": done.rotated,
@@ -112,16 +128,28 @@ class ForgettingOperations:
 
     # ------------------------------------------------------------------- what is meant
 
-    async def _items(self, scope: Scope, named: Named) -> Collection[int]:
-        if scope is Scope.EVERYTHING:
+    async def _items(self, scope: str, named: Named) -> Collection[int]:
+        if scope == ANSWERS:
+            return await self._of_answers(named if isinstance(named, tuple) else ())
+        if scope == Scope.EVERYTHING:
             return await self._vault.call(lambda vault: vault.forgetting.all_items())
-        if scope is Scope.SOURCE:
+        if scope == Scope.SOURCE:
             source = str(named)
             return await self._vault.call(lambda v: v.forgetting.items_of_source(source))
-        if scope is Scope.DOCUMENT:
-            number = int(named or 0)
+        if scope == Scope.DOCUMENT:
+            number = int(str(named or 0))
             return await self._vault.call(lambda vault: vault.forgetting.item_of(number))
         return await self._matching(str(named))
+
+    async def _of_answers(self, ids: Sequence[str]) -> frozenset[int]:
+        self._vault.check()
+        places = await self._conversations(ids) if self._conversations is not None else ()
+
+        def act(vault: Vault) -> frozenset[int]:
+            versions = [one for place in places for one in vault.documents.at(*place)]
+            return frozenset().union(*(vault.forgetting.item_of(one) for one in versions))
+
+        return await self._vault.call(act)
 
     async def _matching(self, text: str) -> frozenset[int]:
         """Reads all documents, some at a time, so that chats and collectors get their turn."""
@@ -192,6 +220,11 @@ class ForgettingOperations:
             task.cancel()
         if self._tasks:
             await asyncio.wait(set(self._tasks))
+
+
+def _kind(scope: str) -> Scope:
+    """As it is written down: answers are forgotten as the documents that hold them."""
+    return Scope.DOCUMENT if scope == ANSWERS else Scope(scope)
 
 
 def lift_tombstones(vault: Vault, one: FileAt) -> int:

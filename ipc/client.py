@@ -4,36 +4,36 @@ One connection per call, so that nothing is left open between them. Knows the ro
 service does with them. Imports neither aiohttp nor asyncio: `nightloom status` has to be quick.
 """
 
+import dataclasses
 import http.client
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import Any
 from urllib.parse import quote
 
+from ipc.answer_events import Begun, Text, request_error
+from ipc.answer_stream import AnswerStream
 from ipc.backup_client import BackupClient
-from ipc.client_calls import QUICK_SECONDS, Client, Json, error_in, exchange, lines, parsed
+from ipc.client_calls import QUICK_SECONDS, Client, Json, exchange, parsed
 from ipc.collecting_client import CollectingClient
-from ipc.errors import (
-    AdapterWithdrawn,
-    AnswerCutShort,
-    EngineUnavailable,
-    IpcError,
-    PromptTooLong,
-    QueueFull,
-    RequestError,
-    UnknownAnswer,
-    UnknownModel,
-    VaultLocked,
-)
+from ipc.errors import AnswerCutShort
 from ipc.forgetting_client import ForgettingClient
+from ipc.inference import ModelInfo, Sampling
 from ipc.keys_client import KeysClient
 from ipc.limits_client import LimitsClient
 from ipc.seeing_client import SeeingClient
+from ipc.shelf_client import ShelfClient
 
 # --------------------------------------------------------------------------- admin.sock
 
 
 class AdminClient(
-    KeysClient, ForgettingClient, SeeingClient, LimitsClient, CollectingClient, BackupClient
+    KeysClient,
+    ForgettingClient,
+    SeeingClient,
+    LimitsClient,
+    CollectingClient,
+    BackupClient,
+    ShelfClient,
 ):
     """One method per route. Each raises OperationError, NotRunning or AnswerCutShort."""
 
@@ -130,19 +130,54 @@ class AdminClient(
 # --------------------------------------------------------------------------- api.sock
 
 
-NO_TRAIN = {"X-No-Train": "1"}
-
-
 class InferenceClient(Client):
-    """What `nightloom chat` and `nightloom demo` need of the model."""
+    """What programs on this machine may ask of the model: one method per route.
 
-    def models(self) -> list[Json]:
-        """Raises RequestError, NotRunning or AnswerCutShort."""
-        with exchange(self._path, "GET", "/v1/models", None, timeout=QUICK_SECONDS) as response:
-            answer = parsed(response.read())
-            if response.status != http.client.OK:
-                raise request_error(response.status, answer)
-            return list(answer["data"])
+    Each raises RequestError, NotRunning or AnswerCutShort; streams do so at the first event or
+    later.
+    """
+
+    def health(self) -> Json:
+        """Whether somebody listens; wakes nothing."""
+        return dict(self._call("GET", "/health"))
+
+    def models(self) -> list[ModelInfo]:
+        return [_model(entry) for entry in self._call("GET", "/v1/models")["data"]]
+
+    def model(self, name: str) -> ModelInfo:
+        """Raises UnknownModel."""
+        return _model(self._call("GET", f"/v1/models/{quote(name, safe='')}"))
+
+    def chat_events(
+        self,
+        messages: Sequence[Json],
+        model: str = "personal",
+        sampling: Sampling | None = None,
+        *,
+        choices: int = 1,
+        train: bool = True,
+    ) -> AnswerStream:
+        """The answer as it comes to be; closing the stream stops the generation.
+
+        Args:
+            messages: dicts with `role` and `content`.
+            choices: so many answers to the same.
+            train: False keeps this exchange from being collected.
+        """
+        body = {"messages": list(messages), "model": model, **chat_fields(sampling, choices)}
+        return self._stream(CHAT, body, train=train)
+
+    def completion_events(
+        self,
+        prompt: str,
+        model: str = "personal",
+        sampling: Sampling | None = None,
+        *,
+        choices: int = 1,
+    ) -> AnswerStream:
+        """How the model goes on after `prompt`; otherwise as `chat_events`."""
+        body = {"prompt": prompt, "model": model, **completion_fields(sampling, choices)}
+        return self._stream(COMPLETIONS, body)
 
     def chat(
         self,
@@ -152,97 +187,83 @@ class InferenceClient(Client):
         train: bool = True,
         begun: Callable[[str], None] | None = None,
         **sampling: Any,
-    ) -> Iterator[str]:
-        """The answer in pieces, as they come; leaving the iterator stops the generation.
+    ) -> Generator[str, None, None]:
+        """The text of `chat_events`, in pieces; leaving the iterator stops the generation.
 
         Args:
-            messages: dicts with `role` and `content`.
-            train: False keeps this exchange from being collected.
             begun: is told the answer's id, for `feedback`.
-            sampling: `max_tokens`, `temperature`, `top_p`, `seed`, `stop`; None is the default.
-
-        Raises:
-            RequestError, NotRunning or AnswerCutShort, at the first piece or later.
+            sampling: fields of the request, as OpenAI names them; None is the default.
         """
         body = {"messages": list(messages), "model": model, **sampling}
-        return self._stream("/v1/chat/completions", body, train=train, begun=begun)
+        return _text(self._stream(CHAT, body, train=train), begun)
+
+    def complete(
+        self, prompt: str, model: str = "personal", **sampling: Any
+    ) -> Generator[str, None, None]:
+        """The text of `completion_events`; otherwise as `chat`."""
+        return _text(self._stream(COMPLETIONS, {"prompt": prompt, "model": model, **sampling}))
 
     def feedback(self, id: str, *, good: bool) -> bool:
-        """Say what an answer was worth; whether what was said with it is kept now.
-
-        Raises:
-            RequestError, NotRunning or AnswerCutShort
-        """
+        """Say what an answer was worth; whether what was said with it is kept now."""
         body = {"id": id, "quality": "good" if good else "bad"}
-        route = "/v1/feedback"
-        with exchange(self._path, "POST", route, body, timeout=QUICK_SECONDS) as response:
+        return bool(self._call("POST", "/v1/feedback", body)["kept"])
+
+    def _call(self, method: str, route: str, body: Json | None = None) -> Any:
+        with exchange(self._path, method, route, body, timeout=QUICK_SECONDS) as response:
             answer = parsed(response.read())
             if response.status != http.client.OK:
                 raise request_error(response.status, answer)
-            return bool(answer["kept"])
+            return answer
 
-    def complete(self, prompt: str, model: str = "personal", **sampling: Any) -> Iterator[str]:
-        """How the model goes on after `prompt`; otherwise as `chat`."""
-        return self._stream("/v1/completions", {"prompt": prompt, "model": model, **sampling})
-
-    def _stream(
-        self,
-        route: str,
-        body: Json,
-        *,
-        train: bool = True,
-        begun: Callable[[str], None] | None = None,
-    ) -> Iterator[str]:
-        body = body | {"stream": True}
-        headers = None if train else NO_TRAIN
-        with exchange(self._path, "POST", route, body, timeout=None, headers=headers) as response:
-            if response.status != http.client.OK:
-                raise request_error(response.status, parsed(response.read()))
-            yield from pieces(lines(response), begun)
+    def _stream(self, route: str, body: Json, *, train: bool = True) -> AnswerStream:
+        asked = body | {"stream": True, "stream_options": {"include_usage": True}}
+        return AnswerStream(self._path, route, asked, train=train)
 
 
-def pieces(events: Iterator[bytes], begun: Callable[[str], None] | None = None) -> Iterator[str]:
-    """The text in the lines of an event stream; `begun` is told the answer's id, once."""
-    for line in events:
-        if not line.startswith(b"data: "):
-            continue  # an empty line, or a ping
-        event = line.removeprefix(b"data: ").strip()
-        if event == b"[DONE]":
-            return
-        chunk = parsed(event)
-        if "error" in chunk:
-            raise request_error(http.client.OK, chunk)
-        if begun is not None and isinstance(chunk.get("id"), str):
-            begun(chunk["id"])
-            begun = None
-        for choice in chunk["choices"]:
-            if text := choice["delta"].get("content") if "delta" in choice else choice["text"]:
-                yield text
-    raise AnswerCutShort
+CHAT, COMPLETIONS = "/v1/chat/completions", "/v1/completions"
 
 
-def request_error(status: int, answer: Any) -> IpcError:
-    """The error that an answer, or an event in the middle of one, carries."""
-    error = error_in(answer)
-    message = str(error.get("message", ""))
-    code = error.get("code")
-    if code in REQUEST_ERRORS:
-        return REQUEST_ERRORS[code](message)
-    return RequestError(
-        message,
-        status=status,
-        type=str(error.get("type", "server_error")),
-        code=code,
-        param=error.get("param"),
-    )
+def chat_fields(sampling: Sampling | None, choices: int = 1) -> Json:
+    """As OpenAI names them; what is as the service has it anyway is left out."""
+    sampling = sampling or Sampling()
+    fields = {
+        one.name: getattr(sampling, one.name)
+        for one in dataclasses.fields(Sampling)
+        if getattr(sampling, one.name) != one.default
+    }
+    if "stop" in fields:
+        fields["stop"] = list(sampling.stop)
+    if sampling.logprobs is not None:
+        fields |= {"logprobs": True, "top_logprobs": sampling.logprobs}
+    return fields if choices == 1 else fields | {"n": choices}
 
 
-REQUEST_ERRORS: dict[Any, Callable[[str], RequestError]] = {
-    "context_length_exceeded": PromptTooLong,
-    "model_not_found": UnknownModel,
-    "answer_not_found": UnknownAnswer,
-    "queue_full": QueueFull,
-    "engine_unavailable": EngineUnavailable,
-    "adapter_withdrawn": AdapterWithdrawn,
-    "vault_locked": VaultLocked,
-}
+def completion_fields(sampling: Sampling | None, choices: int = 1) -> Json:
+    """The same, with `logprobs` as `/v1/completions` has it: a number."""
+    fields = chat_fields(sampling, choices)
+    if "top_logprobs" in fields:
+        fields["logprobs"] = fields.pop("top_logprobs")
+    return fields
+
+
+def _text(
+    events: AnswerStream, begun: Callable[[str], None] | None = None
+) -> Generator[str, None, None]:
+    """Of the first choice."""
+    with events:
+        for event in events:
+            match event:
+                case Begun() if begun is not None:
+                    begun(event.id)
+                case Text(choice=0) if event.text:
+                    yield event.text
+
+
+def _model(entry: Any) -> ModelInfo:
+    try:
+        return ModelInfo(**{one.name: entry.get(one.name) for one in _MODEL_FIELDS})
+    except (AttributeError, TypeError):
+        raise AnswerCutShort from None
+
+
+_MODEL_FIELDS = dataclasses.fields(ModelInfo)

@@ -4,12 +4,12 @@ One connection per call, so that nothing is left open between them. Knows no rou
 neither aiohttp nor asyncio: `nightloom status` has to be quick.
 """
 
+import contextlib
 import http.client
 import json
 import os
 import socket
 from collections.abc import Generator, Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self, get_args
 
@@ -30,6 +30,14 @@ class UnixConnection(http.client.HTTPConnection):
         super().__init__("nightloom", timeout=timeout)
         self._path = path
         self._seconds = timeout
+        self._hung_up = False
+
+    def hang_up(self) -> None:
+        """From any thread: whoever waits for an answer here finds it cut short, also later."""
+        self._hung_up = True
+        if (sock := self.sock) is not None:
+            with contextlib.suppress(OSError):  # it is closed, or the other end is
+                sock.shutdown(socket.SHUT_RDWR)
 
     def connect(self) -> None:
         check_path_length(self._path)
@@ -44,9 +52,11 @@ class UnixConnection(http.client.HTTPConnection):
             sock.close()
             raise IpcError(f"{self._path} cannot be opened: {error.strerror}.") from None
         self.sock = sock
+        if self._hung_up:
+            raise ConnectionAbortedError
 
 
-@contextmanager
+@contextlib.contextmanager
 def exchange(
     path: Path,
     method: str,
@@ -55,14 +65,15 @@ def exchange(
     *,
     timeout: float | None,
     headers: Mapping[str, str] | None = None,
+    connection: UnixConnection | None = None,
 ) -> Generator[http.client.HTTPResponse, None, None]:
-    """One request and its answer, whose body is still to be read.
+    """One request and its answer, whose body is still to be read; over `connection`, if given.
 
     Raises:
         NotRunning: nothing listens at `path`.
         AnswerCutShort: the service went away, or did not answer within `timeout` seconds.
     """
-    connection = UnixConnection(path, timeout=timeout)
+    connection = connection or UnixConnection(path, timeout=timeout)
     encoded = None if body is None else json.dumps(body).encode("ascii")
     kind = {} if encoded is None else {"Content-Type": "application/json"}
     try:

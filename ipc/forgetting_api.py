@@ -8,20 +8,23 @@ from typing import Any, Protocol
 
 from aiohttp import web
 
-from ipc.admin_bodies import object_body, text
+from ipc.admin_bodies import object_body, text, texts
 from ipc.errors import OperationError
 from ipc.exchange import json_answer
 
 Json = dict[str, Any]
-Named = str | int | None  # a source's name, a document's number, a text, nothing
+# a source's name, a document's number, a text, ids of answers, nothing
+Named = str | int | tuple[str, ...] | None
 
+SCOPES = ("source", "document", "matching", "answers", "everything")
 LARGEST_ID = 2**63 - 1
+MOST_ANSWERS = 1_000
 
 
 class ForgettingBackend(Protocol):
     """Implemented in `daemon/forgetting_operations.py`. Methods raise `OperationError`.
 
-    `scope` is `document`, `source`, `matching` or `everything`.
+    `scope` is `document`, `source`, `matching`, `answers` or `everything`.
     """
 
     async def cost(self, scope: str, named: Named) -> Json: ...
@@ -55,13 +58,18 @@ class _ForgettingApi:
 
 
 def meant(body: Json) -> tuple[str, Named]:
-    """Scope and what it names: exactly one of `source`, `document`, `matching`, `everything`."""
-    given = [name for name in ("source", "document", "matching", "everything") if name in body]
+    """Scope and what it names: exactly one of `SCOPES`."""
+    given = [name for name in SCOPES if name in body]
     if len(given) != 1 or len(body) != 1:
         raise OperationError(
-            "usage", "Name one of `source`, `document`, `matching` and `everything`."
+            "usage", "Name one of `source`, `document`, `matching`, `answers` and `everything`."
         )
     (scope,) = given
+    if scope == "answers":
+        ids = texts(body, scope)
+        if not 0 < len(ids) <= MOST_ANSWERS:
+            raise OperationError("usage", "`answers` must be a list of ids of answers.")
+        return scope, tuple(ids)
     if scope == "everything":
         if body[scope] is not True:
             raise OperationError("usage", "`everything` must be true.")

@@ -10,8 +10,9 @@ Json = dict[str, Any]
 class ForgettingClient(AdminCalls):
     """One method per route.
 
-    `what` has one key: `source`, `document`, `matching` or `everything`. These take as long as
-    they take: a large vault is read, and its keys are wrapped anew.
+    `what` has one key: `source`, `document`, `matching`, `answers` (a list of their ids; what is
+    meant is all conversations that hold one of them) or `everything`. These take as long as they
+    take: a large vault is read, and its keys are wrapped anew.
     """
 
     def forgetting_cost(self, what: Json) -> Json:

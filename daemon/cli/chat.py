@@ -3,52 +3,22 @@
 Nothing of it is written to disk here; the conversation lives as long as the command.
 """
 
+import os
 import sys
-from collections.abc import Iterator
-from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import click
 
 from daemon.cli import text
-from daemon.cli.exits import sentence
+from daemon.cli.chat_talk import ANSWER_TOKENS, Talk
 from daemon.cli.output import say
 from daemon.cli.reaching import inference
-from ipc.errors import EngineUnavailable, PromptTooLong, QueueFull, RequestError
 
 if TYPE_CHECKING:
+    from daemon.cli.chat_desk import Desk
     from ipc.client import InferenceClient
 
-Message = dict[str, str]
-
-ANSWER_TOKENS = 512  # a small base does not always find an end
-WORDS = {"/good": True, "/bad": False}
-
-
-@dataclass(slots=True)
-class _Talk:
-    """With whom, on which terms, and what was said."""
-
-    client: "InferenceClient"
-    model: str
-    train: bool
-    history: list[Message] = field(default_factory=list, repr=False)
-    answer_id: str | None = None  # of the last answer
-
-    def ask(self) -> Iterator[str]:
-        """The answer to what was said last, in pieces."""
-        self.answer_id = None
-        return self.client.chat(
-            self.history,
-            self.model,
-            train=self.train,
-            begun=self._begun,
-            max_tokens=ANSWER_TOKENS,
-        )
-
-    def _begun(self, answer_id: str) -> None:
-        self.answer_id = answer_id
+WITHOUT_A_CURSOR = ("", "dumb", "unknown")  # what TERM says of terminals that cannot redraw
 
 
 @click.command()
@@ -62,108 +32,84 @@ class _Talk:
     metavar="M",
     help="personal, base, or personal@ and the first 12 characters of an adapter.",
 )
+@click.option("--system", metavar="TEXT", help="What the model is told before all else.")
+@click.option(
+    "--temperature",
+    type=click.FloatRange(min=0.0, max=2.0),
+    metavar="X",
+    help="0 is always the likeliest; the service's is 0.7.",
+)
+@click.option(
+    "--max-tokens",
+    type=click.IntRange(min=1),
+    default=ANSWER_TOKENS,
+    show_default=True,
+    metavar="N",
+    help="How long an answer may be.",
+)
 @click.option(
     "--no-train", is_flag=True, help="Keep this out, also where chats like this are collected."
 )
-def chat(message: str | None, model: str, no_train: bool) -> None:
-    """Talk to the model; without -m, line by line until Ctrl-D.
+@click.option("--json", "as_json", is_flag=True, help="Print each answer as JSON, one on a line.")
+def chat(
+    message: str | None,
+    model: str,
+    system: str | None,
+    temperature: float | None,
+    max_tokens: int,
+    no_train: bool,
+    as_json: bool,
+) -> None:
+    """Talk to the model; without -m until Ctrl-D, a line of a pipe after the other.
 
-    Ctrl-C stops the answer that is being given, not the conversation. A line /good or /bad says
-    what the last answer was worth: where chats are collected (a source of kind conversations),
-    a bad exchange is left out, a good one learned before others.
+    On a terminal, Alt-Enter begins another line of the same question, Ctrl-C stops the answer that
+    is being given and not the conversation, and /help lists what else can be said: /model and
+    /compare, /good and /bad, /forget-this, /private, /retry, /new.
     """
+    talk = Talk(
+        model=model,
+        system=system,
+        temperature=temperature,
+        max_tokens=max_tokens,
+        train=not no_train,
+    )
+    from daemon.cli.chat_conversation import Conversation
+
     with inference() as client:
-        talk = _Talk(client, model, train=not no_train)
         if message is None:
-            _converse(talk)
+            Conversation(client, _desk(client, talk, as_json=as_json), talk).hold()
         else:
             asked = sys.stdin.read() if message == "-" else message
-            talk.history.append({"role": "user", "content": asked})
-            _print_pieces(talk.ask())
+            desk = _desk_for_one(as_json=as_json)
+            if Conversation(client, desk, talk).ask(asked).stopped:
+                raise KeyboardInterrupt
 
 
-def _converse(talk: _Talk) -> None:
-    interactive = sys.stdin.isatty()
-    if interactive:
-        with suppress(ImportError):
-            import readline  # noqa: F401  # line editing at the prompt, kept in memory only
-        say(f"Talking to {text.printable(talk.model)}. Ctrl-C stops an answer, Ctrl-D leaves.")
-    history = talk.history
-    while (line := _next_line(interactive)) is not None:
-        if not line.strip():
-            continue
-        if line.strip() in WORDS:
-            _judge(talk, good=WORDS[line.strip()])
-            continue
-        history.append({"role": "user", "content": line})
-        try:
-            answer = _answer(talk)
-        except (EngineUnavailable, QueueFull, PromptTooLong) as error:
-            if not interactive:
-                raise
-            history.pop()  # it can be asked again
-            click.echo(f"nightloom: {sentence(error)}", err=True)
-        else:
-            history.append({"role": "assistant", "content": answer})
+def _desk(client: "InferenceClient", talk: Talk, *, as_json: bool) -> "Desk":
+    """The service is asked first: that it does not run is said before anything is typed."""
+    if as_json or not (sys.stdin.isatty() and _draws()):
+        from daemon.cli.chat_desk import PlainDesk
+
+        return PlainDesk(as_json=as_json)
+    from daemon.cli.chat_terminal import TerminalDesk
+
+    known = [model.id for model in client.models()]
+    say(
+        f"Talking to {text.printable(talk.model)}. Ctrl-C stops an answer, /help lists commands, "
+        "Ctrl-D leaves."
+    )
+    return TerminalDesk(known)
 
 
-def _next_line(interactive: bool) -> str | None:
-    """What the user says next; None at the end."""
-    while True:
-        try:
-            return input("you> " if interactive else "")
-        except EOFError:
-            if interactive:
-                say("")
-            return None
-        except KeyboardInterrupt:
-            if not interactive:
-                raise
-            say("\nCtrl-D leaves.")
+def _desk_for_one(*, as_json: bool) -> "Desk":
+    if as_json or not _draws():
+        from daemon.cli.chat_desk import PlainDesk
+
+        return PlainDesk(as_json=as_json)
+    from daemon.cli.chat_drawing import DrawingDesk
+
+    return DrawingDesk()
 
 
-def _answer(talk: _Talk) -> str:
-    """Streams an answer to the last message; the oldest exchanges go when all is too long."""
-    while True:
-        try:
-            return _print_pieces(talk.ask(), until_interrupted=True)
-        except PromptTooLong:
-            if len(talk.history) < 3:
-                raise
-            del talk.history[:2]
-
-
-def _judge(talk: _Talk, *, good: bool) -> None:
-    """A word about the last answer; that it was of no use is said and ends nothing."""
-    if talk.answer_id is None:
-        click.echo("nightloom: There is no answer yet to say that of.", err=True)
-        return
-    try:
-        kept = talk.client.feedback(talk.answer_id, good=good)
-    except RequestError as error:
-        click.echo(f"nightloom: {sentence(error)}", err=True)
-        return
-    if good:
-        say("It is kept as a good one." if kept else "Noted; it is not kept to be learned.")
-    else:
-        say("It is left out.")
-
-
-def _print_pieces(pieces: Iterator[str], *, until_interrupted: bool = False) -> str:
-    """Prints an answer as it comes and returns it; leaving early stops it in the service."""
-    given: list[str] = []
-    try:
-        for piece in pieces:
-            given.append(piece)
-            say(text.printable(piece), end="")
-    except KeyboardInterrupt:
-        if not until_interrupted:
-            raise
-        say(" …", end="")
-    finally:
-        close = getattr(pieces, "close", None)
-        if close is not None:
-            close()
-        if given:
-            say("")
-    return "".join(given)
+def _draws() -> bool:
+    return sys.stdout.isatty() and os.environ.get("TERM", "") not in WITHOUT_A_CURSOR

@@ -73,6 +73,10 @@ class ConversationKeeping:
             else:
                 known.note(path, left.conversation.keys)
 
+    async def paths_with(self, key: str) -> tuple[str, ...]:
+        """Of the conversations that have it."""
+        return (await self._all_known()).paths_with(key)
+
     async def count(self) -> int:
         return await self._store.count(self._source)
 

@@ -107,6 +107,24 @@ class Listener:
                 raise VaultIsLocked from None
             raise
 
+    async def paths(self, ids: Sequence[str]) -> set[str] | None:
+        """Of the conversations that hold these answers, once all that was heard is kept; None
+        where it may have forgotten which these were. Raises VaultIsLocked.
+        """
+        try:
+            await asyncio.shield(self.rescan())
+        except asyncio.CancelledError:
+            if self.closed:
+                raise VaultIsLocked from None
+            raise
+        found: set[str] = set()
+        for id in ids:
+            if (key := self._recent.get(id)) is not None:
+                found.update(await self._keeping.paths_with(key))
+            elif len(self._recent) >= MOST_RECENT:
+                return None
+        return found
+
     def _put(self, entry: _Heard | _Judged | _Asked) -> None:
         self._waiting.append(entry)
         self._wake.set()

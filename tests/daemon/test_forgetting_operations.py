@@ -33,6 +33,7 @@ from daemon.night_shift import NightShift
 from daemon.night_stages import SAMPLE_COUNT, SAMPLE_SEED
 from daemon.night_vault import NightVault
 from daemon.serving import Serving
+from daemon.shelf_operations import ShelfOperations
 from daemon.vault_door import VaultDoor
 from ipc.errors import AdapterWithdrawn, OperationError, UnknownModel
 from ipc.forgetting_api import Named
@@ -75,6 +76,8 @@ class House:
     operations: ForgettingOperations
     notes: Path
     base: str
+    bases: Bases
+    chosen: ChosenBase
     forgot: list[int]  # documents, told to what keeps something of them in memory
 
     async def put(self, text: str, path: str) -> tuple[int, int]:
@@ -190,6 +193,8 @@ async def house(
             operations=operations,
             notes=notes,
             base=str(base.identity()),
+            bases=Bases(bases),
+            chosen=base,
             forgot=forgot,
         )
     finally:
@@ -320,6 +325,36 @@ async def test_a_forgetting_that_cannot_be_done_leaves_the_adapter_in_use(
     assert house.forgot == []
     assert f"personal@{saw[:12]}" in await house.models()
     assert await chat(house, f"personal@{saw[:12]}") is not None
+
+
+async def test_an_adapter_that_is_deleted_ends_its_answers_first_or_at_once(house: House) -> None:
+    """By its user, and not for what it learned, which is nobody's secret then."""
+    shelf = ShelfOperations(
+        vault=house.door, engine=house.engine, confirm=anybody, bases=house.bases, base=house.chosen
+    )
+    patiently, at_once, current = [await house.publish(number) for number in (1, 2, 3)]
+    alone = await chat(house, f"personal@{patiently[:12]}")
+
+    async with Streaming(house, f"personal@{patiently[:12]}") as answer:
+        assert (await shelf.delete(patiently, pinned=True, now=False))["answering"]
+        with pytest.raises(UnknownModel):
+            await chat(house, f"personal@{patiently[:12]}")
+        assert await answer.rest() == alone
+
+    async with Streaming(house, f"personal@{at_once[:12]}") as answer:
+        assert not (await shelf.delete(at_once, pinned=True, now=True))["answering"]
+        with pytest.raises(AdapterWithdrawn):
+            await answer.rest()
+
+    for digest in (patiently, at_once):
+        await house.engine.drop_adapter(digest)  # which comes after the one that is under way
+        assert not house.engine.holds(digest)
+    assert await house.models() == ["personal", "base", f"personal@{current[:12]}"]
+    assert await chat(house, "personal")
+
+
+async def anybody(_secret: object) -> None:
+    """Whoever asks may have it."""
 
 
 # --------------------------------------------------------------------------- nights

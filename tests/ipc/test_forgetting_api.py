@@ -26,6 +26,7 @@ def home(tmp_path: Path) -> Iterator[House]:
         ({"document": 7}, "document", 7),
         ({"source": "letters"}, "source", "letters"),
         ({"matching": "the copper\nheron"}, "matching", "the copper\nheron"),
+        ({"answers": ["chatcmpl-1", "2"]}, "answers", ("chatcmpl-1", "2")),
         ({"everything": True}, "everything", None),
     ],
 )
@@ -47,6 +48,9 @@ def test_each_scope_reaches_the_service(home: House, what: Json, scope: str, nam
         {"document": "7"},
         {"source": ""},
         {"matching": 5},
+        {"answers": []},
+        {"answers": "chatcmpl-1"},
+        {"answers": [7]},
         {"everything": False},
         {"everything": True, "more": 1},
         {"documents": 7},

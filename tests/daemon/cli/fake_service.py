@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from ipc.answered import AnsweredChat, Quality
-from ipc.errors import OperationError, PromptTooLong, RequestError, UnknownAnswer
+from ipc.errors import OperationError, PromptTooLong, RequestError, UnknownAnswer, VaultLocked
 from ipc.inference import (
     Finished,
     GenerationEvent,
     GenerationRequest,
+    Loading,
     ModelInfo,
     Started,
     TextPiece,
@@ -25,6 +26,7 @@ from tests.daemon.cli.fake_forgetting import FakeForgetting
 from tests.daemon.cli.fake_keys import FakeKeys
 from tests.daemon.cli.fake_limits import FakeLimits
 from tests.daemon.cli.fake_seeing import FakeSeeing
+from tests.daemon.cli.fake_shelf import FakeShelf
 
 Json = dict[str, Any]
 
@@ -167,6 +169,7 @@ class FakeAdmin:
         self.limits = FakeLimits()
         self.collecting = FakeCollecting()
         self.backup = FakeBackup()
+        self.shelf = FakeShelf()
 
     def _note(self, verb: str, **given: Any) -> None:
         self.asked.append((verb, given))
@@ -258,6 +261,11 @@ class FakeModel:
     def __init__(self) -> None:
         self.requests: list[GenerationRequest] = []
         self.pieces = ["So much ", "for Sunday."]
+        self.by_model: dict[str, list[str]] = {}  # pieces of a model that says something else
+        self.loads: list[float] = []  # shares, before it says anything
+        self.fails_after: RequestError | None = None  # the first piece
+        self.locked = False
+        self.version: str | None = None  # that answers; None: the one that is asked
         self.refusals: list[RequestError] = []
         self.longest: int | None = None  # messages that its context holds
         self.hold_after_first: threading.Event | None = None
@@ -279,7 +287,9 @@ class FakeModel:
         return quality == "good"
 
     async def models(self) -> list[ModelInfo]:
-        return [ModelInfo(id="base", created=0)]
+        if self.locked:
+            raise VaultLocked
+        return [ModelInfo(id=id, created=0) for id in ("base", "personal", "personal@0123456789ab")]
 
     async def generate(self, request: GenerationRequest) -> AsyncGenerator[GenerationEvent, None]:
         self.requests.append(request)
@@ -287,17 +297,22 @@ class FakeModel:
             raise self.refusals.pop(0)
         if self.longest is not None and len(request.messages or ()) > self.longest:
             raise PromptTooLong
-        yield Started(model=request.model, prompt_tokens=3)
+        for share in self.loads:
+            yield Loading(share=share)
+        yield Started(model=self.version or request.model, prompt_tokens=3)
+        pieces = self.by_model.get(request.model, self.pieces)
         try:
-            for piece in self.pieces:
+            for piece in pieces:
                 yield TextPiece(text=piece)
+                if self.fails_after is not None:
+                    raise self.fails_after
                 if self.hold_after_first is not None:
                     self.hold_after_first.set()
                     await asyncio.Event().wait()  # only hanging up ends this
         except (GeneratorExit, asyncio.CancelledError):
             self.hung_up.set()
             raise
-        yield Finished(reason="stop", completion_tokens=len(self.pieces))
+        yield Finished(reason="stop", completion_tokens=len(pieces))
 
 
 @contextmanager

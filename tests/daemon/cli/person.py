@@ -50,8 +50,14 @@ class Terminal:
     def type(self, line: str) -> None:
         os.write(self._person, line.encode() + b"\n")
 
+    def press(self, keys: str) -> None:
+        os.write(self._person, keys.encode())
+
+    def press_ctrl_c(self) -> None:
+        self.press("\x03")
+
     def press_ctrl_d(self) -> None:
-        os.write(self._person, b"\x04")
+        self.press("\x04")
 
     def end(self) -> int:
         while self._read():

@@ -1,5 +1,6 @@
 """Talking to the model from the command line."""
 
+import json
 import os
 import signal
 import subprocess
@@ -7,8 +8,9 @@ import sys
 import threading
 from pathlib import Path
 
-from ipc.errors import EngineUnavailable, UnknownModel
+from ipc.errors import AdapterWithdrawn, EngineUnavailable, UnknownModel
 from tests.daemon.cli.conftest import Run
+from tests.daemon.cli.fake_forgetting import COST
 from tests.daemon.cli.fake_service import FakeAdmin, FakeModel
 
 ROOT = Path(__file__).parents[3]
@@ -86,6 +88,8 @@ def test_a_conversation_that_grows_too_long_forgets_its_beginning(
 
     assert result.exit_code == 0
     assert [content for _, content in asked(model)] == ["two", "So much for Sunday.", "three"]
+    assert result.stderr.count("\n") == 1
+    assert "its beginning is not sent any more" in result.stderr
 
 
 def test_a_question_that_is_too_long_by_itself_is_an_error(
@@ -171,3 +175,100 @@ def test_one_question_can_be_kept_out_too(run: Run, service: FakeAdmin, model: F
     assert run("chat", "--no-train", "-m", "Hello").exit_code == 0
     assert run("chat", "-m", "Hello").exit_code == 0
     assert (len(model.out), len(model.kept)) == (1, 1)
+
+
+def test_the_terms_of_a_conversation_are_options(
+    run: Run, service: FakeAdmin, model: FakeModel
+) -> None:
+    words = ("--system", "Be brief.", "--temperature", "0.2", "--max-tokens", "9")
+    run("chat", *words, stdin="Hello\n/temperature 1\nAgain\n")
+
+    assert asked(model, 0) == [("system", "Be brief."), ("user", "Hello")]
+    sampling = [request.sampling for request in model.requests]
+    assert [(one.temperature, one.max_tokens) for one in sampling] == [(0.2, 9), (1.0, 9)]
+    assert run("chat", "--temperature", "3", "-m", "Hello").exit_code == 2
+
+
+def test_answers_can_be_objects_one_a_line(run: Run, service: FakeAdmin, model: FakeModel) -> None:
+    model.loads = [0.1, 0.9]
+    result = run("chat", "--json", stdin="Hello\n/private\n/compare\n")
+
+    one, base, personal = map(json.loads, result.stdout.splitlines())
+    assert one | {"id": None, "seconds": None} == {
+        "id": None,
+        "model": "personal",
+        "answer": "So much for Sunday.",
+        "finish_reason": "stop",
+        "prompt_tokens": 3,
+        "completion_tokens": 2,
+        "seconds": None,
+    }
+    assert (base["model"], personal["model"]) == ("base", "personal")
+    assert [one["id"]] == [chat.id for chat in model.kept]
+    assert "kept out of the vault" in result.stderr
+    whole = json.loads(run("chat", "--json", "-m", "Hello").stdout)
+    assert whole["answer"] == "So much for Sunday."
+
+
+def test_the_base_is_asked_beside_the_model_and_never_kept(
+    run: Run, service: FakeAdmin, model: FakeModel
+) -> None:
+    model.by_model = {"base": ["Nothing."]}
+    result = run(
+        "chat", stdin="/compare How are the bees?\nAnd now?\n/model\n/model base\n/retry\n"
+    )
+
+    assert result.exit_code == 0
+    assert result.stdout.startswith("base:\nNothing.\n\npersonal:\nSo much for Sunday.\n")
+    assert "*  personal" in result.stdout
+    assert [content for _, content in asked(model)][:2] == [
+        "How are the bees?",
+        "So much for Sunday.",
+    ]
+    assert model.requests[-1].model == "base"
+    assert {request.train_allowed for request in model.requests if request.model == "base"} == {
+        True,
+        False,
+    }
+    assert [chat.answer for chat in model.kept if chat.answer == "Nothing."] == ["Nothing."]
+
+
+def test_what_cannot_be_asked_in_a_pipe_is_an_error(
+    run: Run, service: FakeAdmin, model: FakeModel
+) -> None:
+    service.forgetting.cost_answer = COST | {"night": True}
+    result = run("chat", stdin="Hello\n/forget-this\n")
+
+    assert result.exit_code == 2
+    assert "The night that works now" in result.stdout
+    assert "no terminal to ask on" in result.stderr
+    assert [verb for verb, *_ in service.forgetting.asked] == ["cost"]
+    service.forgetting.cost_answer = COST | {"night": False, "adapters": [], "documents": 0}
+    assert "Nothing of it is in the vault" in run("chat", stdin="Hello\n/forget-this all\n").stdout
+
+
+def test_an_adapter_that_is_withdrawn_takes_its_answer_along(
+    run: Run, service: FakeAdmin, model: FakeModel
+) -> None:
+    model.fails_after = AdapterWithdrawn()
+    result = run("chat", "-m", "Hello")
+
+    assert (result.exit_code, result.stdout) == (1, "So much \n")
+    assert "was withdrawn" in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+def test_nothing_is_coloured_or_drawn_where_no_terminal_is(
+    run: Run, service: FakeAdmin, model: FakeModel
+) -> None:
+    model.pieces = ["# Bees\n\n**They**"]
+
+    assert run("chat", "-m", "Hello").stdout == "# Bees\n\n**They**\n"
+
+
+def test_a_comparison_of_the_base_with_itself_is_said_to_be_one(
+    run: Run, service: FakeAdmin, model: FakeModel
+) -> None:
+    model.version = "base"
+
+    assert "no adapter of this base yet" in run("chat", stdin="/compare Hello\n").stdout

@@ -12,7 +12,10 @@ from tests.daemon.cli import fake_service
 from tests.daemon.cli.fake_service import FakeAdmin
 
 ROOT = Path(__file__).parents[3]
-HEAVY = ("torch", "transformers", "rich", "aiohttp", "asyncio", "sqlite3", "cryptography")
+HEAVY = (
+    *("torch", "transformers", "rich", "prompt_toolkit", "markdown_it"),
+    *("aiohttp", "asyncio", "sqlite3", "cryptography", "daemon.cli.chat_desk"),
+)
 REPORTING = """
 import sys
 from daemon.cli import main

@@ -1,4 +1,4 @@
-"""What only happens on a real terminal: typed passphrases, and a conversation with a prompt."""
+"""What only happens on a real terminal: typed passphrases, and nights that are watched."""
 
 import signal
 import threading
@@ -8,7 +8,7 @@ import pytest
 
 from storage.keys import Passphrase
 from storage.vault import Vault
-from tests.daemon.cli.fake_service import FakeAdmin, FakeModel
+from tests.daemon.cli.fake_service import FakeAdmin
 from tests.daemon.cli.person import Open
 
 
@@ -49,60 +49,6 @@ def test_leaving_at_the_question_makes_no_vault(terminal: Open, home: Path) -> N
 
     assert init.end() == 130
     assert list(home.iterdir()) == []
-
-
-def test_ctrl_c_at_the_prompt_names_the_way_out_and_ctrl_d_is_it(
-    terminal: Open, service: FakeAdmin, model: FakeModel
-) -> None:
-    chat = terminal("chat")
-    chat.wait_for("you> ")
-    chat.type("Good morning")
-    chat.wait_for("So much for Sunday.")
-    chat.wait_for("you> ")
-
-    chat.interrupt_at_prompt("Ctrl-D leaves.")
-    chat.wait_for("you> ")
-    chat.press_ctrl_d()
-
-    assert chat.end() == 0
-
-
-def test_an_engine_that_stops_does_not_end_the_conversation(
-    terminal: Open, service: FakeAdmin, model: FakeModel
-) -> None:
-    from ipc.errors import EngineUnavailable
-
-    model.refusals = [EngineUnavailable()]
-    chat = terminal("chat")
-    chat.wait_for("you> ")
-    chat.type("Good morning")
-    chat.wait_for("nightloom: ")
-    chat.wait_for("you> ")
-    chat.type("Once more")
-    chat.wait_for("So much for Sunday.")
-    chat.wait_for("you> ")
-    chat.press_ctrl_d()
-
-    assert chat.end() == 0
-    assert [message.content for message in model.requests[-1].messages or ()] == ["Once more"]
-
-
-def test_ctrl_c_stops_a_typed_question_s_answer_and_the_prompt_comes_back(
-    terminal: Open, service: FakeAdmin, model: FakeModel
-) -> None:
-    model.hold_after_first = threading.Event()
-    chat = terminal("chat")
-    chat.wait_for("you> ")
-    chat.type("Tell me all")
-    chat.wait_for("So much ")
-
-    chat.process.send_signal(signal.SIGINT)
-
-    chat.wait_for(" …")
-    assert model.hung_up.wait(10)
-    chat.wait_for("you> ")
-    chat.press_ctrl_d()
-    assert chat.end() == 0
 
 
 def test_a_night_on_a_terminal_has_bars(terminal: Open, service: FakeAdmin) -> None:
