@@ -12,24 +12,32 @@ from typing import Any
 from daemon.placeholders import counted, placeholders
 from daemon.vault_door import VaultDoor
 from storage.errors import StorageError
+from storage.exports import EXPORTED
 from storage.records import AdapterStatus, PublishedAdapter, StoredDocument
 from storage.vault import Vault
 
 Json = dict[str, Any]
 
 PIECE_BYTES = 192 * 1024  # a quarter of a megabyte a line, as base64
-EXPORTED = "exported"
 
 
-async def exported(door: VaultDoor) -> AsyncGenerator[Json, None]:
+async def exported(door: VaultDoor, *, folder: str | None = None) -> AsyncGenerator[Json, None]:
     """The lines of `ipc.seeing_api.SeeingBackend.export`; the event is kept before the first.
+
+    Args:
+        folder: where it goes, for the event.
 
     What does not open is left out and counted in the last line. Raises VaultIsLocked, StorageError.
     """
     ids = await door.call(lambda vault: [head.document_id for head in vault.documents.heads()])
     shelf = await door.call(lambda vault: vault.shelf.list())
     adapters = [one for one in shelf if one.status is not AdapterStatus.WITHDRAWN]
-    facts = {"documents": len(ids), "adapters": len(adapters)}
+    facts = {
+        "documents": len(ids),
+        "adapters": len(adapters),
+        "digests": [one.sha256 for one in adapters],
+        "folder": folder,
+    }
     await door.call(lambda vault: vault.ledger.append_event(EXPORTED, facts))
     done = {"documents": 0, "adapters": 0, "nights": 0, "events": 0, "left_out": 0}
     for number in ids:
@@ -92,6 +100,11 @@ def adapter_facts(adapter: PublishedAdapter) -> Json:
 
 def _file(facts: Json, data: bytes) -> Iterator[Json]:
     yield {"begin": facts}
+    yield from pieces(data)
+
+
+def pieces(data: bytes) -> Iterator[Json]:
+    """Bytes as lines, and the line that ends them."""
     for start in range(0, len(data), PIECE_BYTES):
         yield {"piece": base64.b64encode(data[start : start + PIECE_BYTES]).decode("ascii")}
     yield {"end": {"bytes": len(data)}}

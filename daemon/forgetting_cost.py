@@ -1,21 +1,29 @@
 """What a forgetting costs, in numbers that a person can weigh: pure."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from daemon.night_record import Record
 from storage.adapter_withdrawal import KeptAdapter
+from storage.exports import Export
 from storage.forgetting_plan import ForgettingPlan
 
 Json = dict[str, Any]
 
 
-def cost(plan: ForgettingPlan, nights: Sequence[Record], *, most_seconds: float) -> Json:
+def cost(
+    plan: ForgettingPlan,
+    nights: Sequence[Record],
+    *,
+    most_seconds: float,
+    exports: Iterable[Export] = (),
+) -> Json:
     """The stable keys that `--json` prints.
 
     Args:
         nights: the log, newest first.
+        exports: of the adapters that fall; nobody can take these back.
         most_seconds: that a night may take.
     """
     tokens, about = relearning(plan, nights, most_seconds=most_seconds)
@@ -28,6 +36,9 @@ def cost(plan: ForgettingPlan, nights: Sequence[Record], *, most_seconds: float)
         "queued_documents": len(plan.queued),
         "tokens_to_learn_again": tokens,
         "nights_to_learn_again": about,
+        "exported": [
+            {"adapter": one.sha256[:12], "at": one.at, "folder": one.folder} for one in exports
+        ],
     }
 
 

@@ -8,7 +8,6 @@ from typing import Any
 
 from daemon.collecting.collector import Collector
 from daemon.collecting.reports import SourceState
-from daemon.engine_handle import EngineHandle
 from daemon.errors import VaultIsLocked
 from daemon.limits import Limits
 from daemon.operation_errors import said
@@ -25,12 +24,9 @@ MOST_DAYS = 36_500
 class LimitsOperations:
     """A part of `Operations`."""
 
-    def __init__(
-        self, *, vault: VaultDoor, collector: Collector, engine: EngineHandle, limits: Limits
-    ) -> None:
+    def __init__(self, *, vault: VaultDoor, collector: Collector, limits: Limits) -> None:
         self._vault = vault
         self._collector = collector
-        self._engine = engine
         self._limits = limits
 
     # ------------------------------------------------------------------- exclusions
@@ -109,17 +105,6 @@ class LimitsOperations:
     def _paused(self) -> Json:
         pause = self._limits.pausing.now
         return {"paused": pause is not None, "until": pause.until if pause else None}
-
-    # ------------------------------------------------------------------- adapters
-
-    async def delete_adapter(self, adapter: str) -> Json:
-        """Its weights are gone for good; that it was there stays in the list."""
-        digest = adapter.removeprefix("personal@")
-        with said():
-            wanted = await self._vault.call(lambda vault: vault.shelf.get(digest))
-            freed = await self._vault.call(lambda vault: vault.adapter_quota.delete(wanted.sha256))
-            await self._engine.drop_adapter(wanted.sha256)
-        return {"sha256": wanted.sha256, "freed_bytes": freed}
 
     # ------------------------------------------------------------------- for `status`
 

@@ -101,11 +101,11 @@ class SeeingOperations:
         finally:
             self._audits = False
 
-    async def export(self, secret: GivenSecret) -> AsyncGenerator[Json, None]:
+    async def export(self, secret: GivenSecret, folder: str | None) -> AsyncGenerator[Json, None]:
         """Everything, to whoever knows the secret."""
         with said():
             await self._confirm(secret_of(secret))
-            async with aclosing(exported(self._vault)) as lines:
+            async with aclosing(exported(self._vault, folder=folder)) as lines:
                 async for line in lines:
                     yield line
 

@@ -31,6 +31,7 @@ from ipc.keys_api import keys_routes
 from ipc.limits_api import limits_routes
 from ipc.line_stream import answer_in_lines, as_operation_error, error_object, line
 from ipc.seeing_api import seeing_routes
+from ipc.shelf_api import shelf_routes
 
 Json = dict[str, Any]
 
@@ -87,6 +88,7 @@ def admin_app(
             *limits_routes(backend.limits),
             *collecting_routes(backend.collecting),
             *backup_routes(backend.backup),
+            *shelf_routes(backend.shelf),
         ]
     )
     return app

@@ -13,6 +13,7 @@ from ipc.forgetting_api import ForgettingBackend
 from ipc.keys_api import KeysBackend
 from ipc.limits_api import LimitsBackend
 from ipc.seeing_api import SeeingBackend
+from ipc.shelf_api import ShelfBackend
 
 Json = dict[str, Any]
 
@@ -37,6 +38,9 @@ class AdminBackend(Protocol):
 
     @property
     def backup(self) -> BackupBackend: ...
+
+    @property
+    def shelf(self) -> ShelfBackend: ...
 
     async def status(self) -> Json: ...
 

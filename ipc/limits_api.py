@@ -48,8 +48,6 @@ class LimitsBackend(Protocol):
 
     async def resume(self) -> Json: ...
 
-    async def delete_adapter(self, adapter: str) -> Json: ...
-
 
 def limits_routes(backend: LimitsBackend) -> list[web.AbstractRouteDef]:
     api = _LimitsApi(backend)
@@ -64,7 +62,6 @@ def limits_routes(backend: LimitsBackend) -> list[web.AbstractRouteDef]:
         web.post("/sources/{name}/resume", api.resume_source),
         web.post("/pause", api.pause),
         web.post("/resume", answering(backend.resume)),
-        web.post("/adapters/delete", api.delete_adapter),
     ]
 
 
@@ -102,10 +99,6 @@ class _LimitsApi:
 
     async def pause(self, request: web.Request) -> web.Response:
         return json_answer(await self._backend.pause(pause_seconds(await object_body(request))))
-
-    async def delete_adapter(self, request: web.Request) -> web.Response:
-        body = await object_body(request)
-        return json_answer(await self._backend.delete_adapter(text(body, "adapter")))
 
 
 def _days(body: Json) -> int | None:

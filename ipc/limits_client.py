@@ -40,6 +40,3 @@ class LimitsClient(AdminCalls):
 
     def resume(self) -> Json:
         return self._object("POST", "/resume")
-
-    def delete_adapter(self, adapter: str) -> Json:
-        return self._object("POST", "/adapters/delete", {"adapter": adapter})

@@ -39,9 +39,12 @@ class SeeingBackend(Protocol):
         """Lines of progress, and last `{"audit": ...}`. `since`: seconds since the epoch."""
         ...
 
-    def export(self, secret: GivenSecret) -> AsyncGenerator[Json, None]:
+    def export(self, secret: GivenSecret, folder: str | None) -> AsyncGenerator[Json, None]:
         """Everything that is kept: `{"begin": facts}`, `{"piece": base64}`, `{"end": {}}` for each
         document and adapter, `{"record": ..., "of": "nights"}` or `"events"`, and last `{"done"}`.
+
+        Args:
+            folder: where the command writes it; kept with the record of the export.
         """
         ...
 
@@ -90,9 +93,9 @@ class _SeeingApi:
         return await answer_in_lines(request, self._backend.audit(quick=quick, since=since))
 
     async def export(self, request: web.Request) -> web.StreamResponse:
-        return await answer_in_lines(
-            request, self._backend.export(given_secret(await object_body(request)))
-        )
+        body = await object_body(request)
+        lines = self._backend.export(given_secret(body), _optional(body, "folder"))
+        return await answer_in_lines(request, lines)
 
 
 def _optional(body: Json, name: str) -> str | None:

@@ -25,6 +25,6 @@ class SeeingClient(AdminCalls):
         """Progress, last `{"audit": ...}`."""
         return self._lines("POST", "/audit", {"quick": quick, "since": since})
 
-    def export(self, secret: Json) -> Iterator[Json]:
-        """`secret`: `{"passphrase": ...}` or `{"recovery_key": ...}`."""
-        return self._lines("POST", "/export", secret)
+    def export(self, secret: Json, folder: str | None = None) -> Iterator[Json]:
+        """`secret`: `{"passphrase": ...}` or `{"recovery_key": ...}`; `folder` is absolute."""
+        return self._lines("POST", "/export", {**secret, "folder": folder})

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from storage.adapter_shelf import AdapterShelf
 from storage.adapter_withdrawal import WITHOUT_WEIGHTS
-from storage.errors import AdapterInUse
+from storage.errors import AdapterInUse, AdapterPinned
 from storage.records import AdapterStatus
 from storage.sealed_database import SealedDatabase
 from storage.sealed_files import SealedFiles
@@ -134,10 +134,14 @@ class AdapterQuota:
                 self._clear(digest)
         return gone
 
-    def delete(self, digest: str) -> int:
+    def delete(self, digest: str, *, pinned: bool = False) -> int:
         """Clear an adapter because the user says so; the bytes that became free.
 
-        Raises `UnknownAdapter`, `AmbiguousAdapter`, `AdapterDamaged`, `AdapterInUse`.
+        Args:
+            pinned: also one that `to_keep` names.
+
+        Raises `UnknownAdapter`, `AmbiguousAdapter`, `AdapterDamaged`, `AdapterInUse`,
+        `AdapterPinned`.
         """
         with self._database.transaction():
             adapter = self._shelf.get(digest)
@@ -145,6 +149,8 @@ class AdapterQuota:
                 raise AdapterInUse(sha12=adapter.sha256[:12])
             if adapter.status is AdapterStatus.WITHDRAWN:
                 return 0
+            if not pinned and adapter.sha256 in to_keep(self.shelved()):
+                raise AdapterPinned(sha12=adapter.sha256[:12])
             size = dict(self._sizes())[adapter.sha256]
             self._clear(adapter.sha256)
             self._pin(to_keep(self.shelved()))

@@ -39,6 +39,7 @@
     ├── AdapterNotAdmitted
     ├── AdapterWithdrawn
     ├── AdapterInUse
+    ├── AdapterPinned
     ├── AmbiguousAdapter
     ├── NothingToRollBack
     ├── DocumentTooLarge
@@ -225,12 +226,18 @@ class AdapterNotAdmitted(StorageError):
 
 
 class AdapterWithdrawn(StorageError):
-    """Adapter {sha12} was withdrawn and cannot be used again."""
+    """Adapter {sha12} was withdrawn and cannot be used again; `nightloom adapters list` shows
+    those that can."""
 
 
 class AdapterInUse(StorageError):
     """Adapter {sha12} is the one that answers now and is not deleted; put another in use first,
     with `nightloom adapters use` or `nightloom adapters rollback`."""
+
+
+class AdapterPinned(StorageError):
+    """Adapter {sha12} is kept to go back to, when the newer ones are rolled back or have to be
+    forgotten, and was not deleted; give --pinned to delete it all the same."""
 
 
 class AmbiguousAdapter(StorageError):

@@ -7,7 +7,7 @@ Knows nothing of engines or of how a night's record is written (`NightRecords` d
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -15,6 +15,7 @@ from storage.adapter_shelf import AdapterShelf
 from storage.document_removal import remove_documents, remove_items
 from storage.documents import Documents
 from storage.errors import StorageError
+from storage.exports import Export, adapter_exports
 from storage.forgetting_plan import ForgettingPlan, items_with, plan_forgetting
 from storage.known_files import KnownFiles
 from storage.ledger import Ledger
@@ -67,6 +68,7 @@ class Forgotten:
     tombstones: int
     checkpoints: int
     nights: tuple[int, ...]  # whose records were voided
+    exports: tuple[Export, ...] = ()  # of the adapters that fell; these stay where they are
     rotated: bool = False
 
 
@@ -148,6 +150,8 @@ class Forgetting:
             voided, checkpoints = self._void_nights(plan, nights)
             self._documents.set_states(dict.fromkeys(plan.queued, DocumentState.NEW))
             self._database.observe("forget:nights")
+            fallen = plan.fallen_digests
+            exports = adapter_exports(self._ledger.events(), fallen) if fallen else []
             event = self._ledger.append_event(
                 FORGOTTEN,
                 {
@@ -161,6 +165,7 @@ class Forgetting:
                     "checkpoints": checkpoints,
                     "nights": list(voided),
                     "queued": len(plan.queued),
+                    "exported": sorted({one.sha256 for one in exports}),
                     "cannot_promise": list(CANNOT_PROMISE),
                 },
             )
@@ -170,6 +175,7 @@ class Forgetting:
             tombstones=len(stones),
             checkpoints=checkpoints,
             nights=voided,
+            exports=tuple(exports),
         )
 
     def remember(self, source: str, path: str, contents: Iterable[str] = ()) -> int:
@@ -219,14 +225,7 @@ def forget_and_rotate(
         vault.rotate()
     except StorageError:
         return done
-    return Forgotten(
-        plan=done.plan,
-        event=done.event,
-        tombstones=done.tombstones,
-        checkpoints=done.checkpoints,
-        nights=done.nights,
-        rotated=True,
-    )
+    return replace(done, rotated=True)
 
 
 def spans(numbers: Iterable[int]) -> list[list[int]]:

@@ -8,12 +8,15 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from storage.exports import ADAPTER_EXPORTED, EXPORTED
+
 Json = dict[str, Any]
 
 COLLECTED, NIGHT, PUBLISHED, ASKED = "collected", "night", "published", "asked"
+EXPORTS = (EXPORTED, ADAPTER_EXPORTED)
 FORGETTING = ("forgotten", "retention_applied", "redacted_again")
 MOST_PIDS = 8
-_TOLD_APART = frozenset({COLLECTED, NIGHT, PUBLISHED, ASKED, *FORGETTING})
+_TOLD_APART = frozenset({COLLECTED, NIGHT, PUBLISHED, ASKED, *FORGETTING, *EXPORTS})
 
 
 def since(events: Iterable[Json], start: float | None) -> list[Json]:
@@ -31,6 +34,7 @@ def history(events: list[Json]) -> Json:
         "nights": _nights(events),
         "published": [_told(each) for each in events if each["kind"] == PUBLISHED],
         "forgotten": [_told(each) for each in events if each["kind"] in FORGETTING],
+        "exported": [_export(each) for each in events if each["kind"] in EXPORTS],
         "others": [_told(each) for each in events if each["kind"] not in _TOLD_APART],
     }
 
@@ -38,6 +42,20 @@ def history(events: list[Json]) -> Json:
 def _told(event: Mapping[str, Any]) -> Json:
     told = {"event": event["id"], "kind": event["kind"], "at": event.get("at")}
     return {**event["facts"], **told}
+
+
+def _export(event: Mapping[str, Any]) -> Json:
+    """What left the vault in clear: how many documents, and which adapters."""
+    facts = event["facts"]
+    one = [facts["digest"]] if "digest" in facts else []
+    return {
+        "event": event["id"],
+        "kind": event["kind"],
+        "at": event.get("at"),
+        "documents": facts.get("documents", 0),
+        "adapters": [digest[:12] for digest in facts.get("digests", one)],
+        "folder": facts.get("folder"),
+    }
 
 
 def _lines(events: Iterable[Json]) -> list[Json]:

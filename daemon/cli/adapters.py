@@ -14,7 +14,7 @@ OF_ANOTHER_BASE = (
 
 @click.group()
 def adapters() -> None:
-    """The adapters on the shelf: list them, choose one, go back."""
+    """The adapters on the shelf: list them, choose one, go back, take one along."""
 
 
 @adapters.command("list")

@@ -64,6 +64,7 @@ def audit_text(answer: Json) -> str:
         _table("nights", ("night", "state", "reason", "when"), _nights(answer)),
         _table("published", ("adapter", "night", "documents", "when"), _published(answer)),
         _table("forgotten", ("event", "what", "when"), _events(answer["forgotten"])),
+        _table("exported", ("event", "documents", "adapters", "to", "when"), _exported(answer)),
         _table("other events", ("event", "what", "when"), _events(answer["others"])),
         findings_table("this machine", answer["host"]),
         _checks(answer),
@@ -120,6 +121,19 @@ def _published(answer: Json) -> list[tuple[str, ...]]:
             text.moment(one["at"]),
         )
         for one in answer["published"]
+    ]
+
+
+def _exported(answer: Json) -> list[tuple[str, ...]]:
+    return [
+        (
+            text.value(one["event"]),
+            text.count(one["documents"]),
+            line(", ".join(one["adapters"]) or None),
+            line(one["folder"]),
+            text.moment(one["at"]),
+        )
+        for one in answer["exported"]
     ]
 
 

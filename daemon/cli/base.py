@@ -5,6 +5,7 @@ import click
 from daemon.cli import text
 from daemon.cli.base_add import add
 from daemon.cli.base_changes import remove, use
+from daemon.cli.base_export import export
 from daemon.cli.output import Json, json_option, show
 from daemon.cli.reaching import administration, home
 
@@ -77,5 +78,5 @@ def _bases_text(answer: list[Json]) -> str:
     return f"{table}\n\n{base_fits.explained()}"
 
 
-for verb in (add, use, remove):
+for verb in (add, use, remove, export):
     base.add_command(verb)

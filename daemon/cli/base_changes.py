@@ -37,7 +37,7 @@ class Running:
 @json_option
 def use(name: str, as_json: bool) -> None:
     """Serve and train on base NAME from the service's next start on."""
-    base = _found(name)
+    base = found(name)
     if base.facts is None:
         from daemon.errors import BaseBroken
 
@@ -74,7 +74,7 @@ def remove(name: str, yes: bool, as_json: bool) -> None:
 
     if name == BUILTIN:
         raise BaseBuiltIn
-    base = _found(name)
+    base = found(name)
     running = _running()
     if name in (_configured(), running and running.base):
         raise BaseInUse
@@ -88,8 +88,8 @@ def remove(name: str, yes: bool, as_json: bool) -> None:
     show(answer, as_json, _removed_text)
 
 
-def _found(name: str) -> "FoundBase":
-    """Raises NoSuchBase."""
+def found(name: str) -> "FoundBase":
+    """The base of this name. Raises NoSuchBase."""
     from daemon.bases import Bases
     from daemon.errors import NoSuchBase, UnknownBase
 

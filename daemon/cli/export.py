@@ -25,14 +25,15 @@ def export(
 
     Asks for the passphrase or recovery key again. Ctrl-C leaves nothing behind.
     """
-    from daemon.cli.export_folder import check_room, write_export
+    from daemon.cli.export_folder import write_export
+    from daemon.cli.private_folder import check_room
 
     check_room(folder)
     with administration() as service:
         secret = given_secret(passphrase_file, recovery_key, recovery_key_file)
         if secret is None:
             secret = asked_secret([one["kind"] for one in service.slots()])
-        done = write_export(service.export(secret), folder)
+        done = write_export(service.export(secret, str(folder.absolute())), folder)
     show(done, as_json, _export_text)
 
 

@@ -12,16 +12,14 @@ import base64
 import binascii
 import contextlib
 import json
-import os
 import re
-import secrets
-import shutil
 import unicodedata
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from daemon.cli.errors import ExportBroken, ExportFolderTaken
+from daemon.cli.errors import ExportBroken
+from daemon.cli.private_folder import created, private_folder
 from ipc.errors import AnswerCutShort
 
 Json = dict[str, Any]
@@ -29,14 +27,6 @@ Json = dict[str, Any]
 LONGEST_NAME = 60
 LEDGER = ("nights", "events")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
-
-
-def check_room(folder: Path) -> None:
-    """Raises `ExportFolderTaken` unless there is nothing there, or an empty folder."""
-    if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
-        raise ExportFolderTaken
-    if folder.is_dir() and any(folder.iterdir()):
-        raise ExportFolderTaken
 
 
 def write_export(lines: Iterable[Json], folder: Path) -> Json:
@@ -48,19 +38,9 @@ def write_export(lines: Iterable[Json], folder: Path) -> Json:
         AnswerCutShort: it went away.
         OSError: the system refused.
     """
-    folder = folder.absolute()
-    check_room(folder)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    draft = folder.with_name(f".{folder.name[:100]}.exporting-{secrets.token_hex(4)}")
-    draft.mkdir(mode=0o700)
-    try:
+    with private_folder(folder) as draft:
         done = _Writer(draft).take(lines)
-        check_room(folder)
-        draft.rename(folder)  # over an empty folder, never over a full one
-    except BaseException:  # Ctrl-C too
-        shutil.rmtree(draft, ignore_errors=True)
-        raise
-    return done | {"folder": str(folder)}
+    return done | {"folder": str(folder.absolute())}
 
 
 class _Writer:
@@ -74,7 +54,7 @@ class _Writer:
     def take(self, lines: Iterable[Json]) -> Json:
         with contextlib.ExitStack() as stack:
             lists = {
-                name: stack.enter_context(_created(self._folder / f"{name}.jsonl"))
+                name: stack.enter_context(created(self._folder / f"{name}.jsonl"))
                 for name in ("documents", *LEDGER)
             }
             entries = iter(lines)
@@ -94,7 +74,7 @@ class _Writer:
         adapter = facts.get("kind") == "adapter"
         path = self._adapter(facts) if adapter else self._document(facts)
         size = 0
-        with _created(path) as file:
+        with created(path) as file:
             for entry in entries:
                 if "piece" not in entry:
                     break
@@ -108,7 +88,7 @@ class _Writer:
             raise ExportBroken
         about = facts | {"file": str(path.relative_to(self._folder))}
         if adapter:
-            with _created(path.with_suffix(".json")) as file:
+            with created(path.with_suffix(".json")) as file:
                 _write_line(file, about)
         else:
             _write_line(documents, about)
@@ -145,11 +125,3 @@ def _plain(part: str) -> str:
 
 def _write_line(file: IO[bytes], record: Any) -> None:
     file.write(json.dumps(record, ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n")
-
-
-@contextlib.contextmanager
-def _created(path: Path) -> Iterator[IO[bytes]]:
-    """A new file for its owner alone."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        yield file

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from daemon.cli import text
+from daemon.cli.adapter_delete import export_lines
 from daemon.cli.errors import NobodyToAsk, NotConfirmed, NothingToForgetNamed, TextNotGiven
 from daemon.cli.output import Json, json_option, show
 from daemon.cli.reaching import administration
@@ -73,7 +74,7 @@ def forget_after_asking(
     elif not as_json:
         click.echo(cost_text(cost))
     first()
-    show(service.forget(what), as_json, _done_text)
+    show(service.forget(what), as_json, done_text)
 
 
 @click.command()
@@ -135,7 +136,16 @@ def cost_text(cost: Json) -> str:
             f"{text.plural(cost['queued_documents'], 'other document')} will be learned again, "
             f"{_nights(cost)}."
         )
-    return "\n".join(lines)
+    return "\n".join([*lines, *_exported(cost)])
+
+
+def _exported(cost: Json) -> list[str]:
+    """Copies of the fallen adapters that nobody can take back; absent from older services."""
+    return [
+        line
+        for one in cost.get("exported", ())
+        for line in export_lines(text.short(one["adapter"]), [one])
+    ]
 
 
 def _answers(adapter: str | None) -> str:
@@ -147,7 +157,7 @@ def _nights(cost: Json) -> str:
     return "in the next nights" if about is None else f"in about {text.plural(about, 'night')}"
 
 
-def _done_text(done: Json) -> str:
+def done_text(done: Json) -> str:
     lines = [f"Forgotten: {text.plural(done['documents'], 'document')}."]
     if done["adapters"]:
         lines.append(
@@ -163,6 +173,7 @@ def _done_text(done: Json) -> str:
         lines.append("The keys were not exchanged; `nightloom key rotate` does it.")
     lines.append("What cannot be promised:")
     lines += [f"  {text.value(one)}" for one in done["cannot_promise"]]
+    lines += [f"  {line}" for line in _exported(done)]
     return "\n".join(lines)
 
 

@@ -28,6 +28,7 @@ from tests.daemon.cli.fake_forgetting import FakeForgetting
 from tests.daemon.cli.fake_keys import FakeKeys
 from tests.daemon.cli.fake_limits import FakeLimits
 from tests.daemon.cli.fake_seeing import FakeSeeing
+from tests.daemon.cli.fake_shelf import FakeShelf
 
 Json = dict[str, Any]
 Events = AsyncGenerator[GenerationEvent, None]
@@ -147,6 +148,7 @@ class Administration:
     seeing: FakeSeeing = field(default_factory=FakeSeeing)
     limits: FakeLimits = field(default_factory=FakeLimits)
     backup: FakeBackup = field(default_factory=FakeBackup)
+    shelf: FakeShelf = field(default_factory=FakeShelf)
     collecting: FakeCollecting = field(default_factory=FakeCollecting)
 
     async def _answer(self, did: str, **given: Any) -> Json:

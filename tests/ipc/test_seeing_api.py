@@ -133,6 +133,10 @@ def test_none_of_it_is_to_be_had_at_the_other_socket(tmp_path: Path) -> None:
             ("POST", "/test/forgotten"),
             ("POST", "/audit"),
             ("POST", "/export"),
+            ("POST", "/adapters/show"),
+            ("POST", "/adapters/export"),
+            ("POST", "/adapters/delete"),
         ):
             assert served.ask(method, route, b"{}").status == 404
     assert not administration.seeing.asked
+    assert not administration.shelf.asked

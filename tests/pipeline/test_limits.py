@@ -153,9 +153,11 @@ def test_an_adapter_that_does_not_answer_is_deleted_for_good(learned: Nightloom)
     assert refused.exit_code == 5
     assert "answers now" in refused.stderr
     learned.run("adapters", "rollback")
-    assert learned.run("adapters", "delete", only["sha256"][:12], "--yes").exit_code == 0
+    words = ("adapters", "delete", only["sha256"][:12], "--yes")
+    assert learned.run(*words).exit_code == 5
+    assert learned.run(*words, "--pinned").exit_code == 0
     (left,) = learned.admin.adapters()
     assert left["status"] == "withdrawn"
     sealed = list(Path(learned.home.vault / "files/adapters").iterdir())
     assert sum(file.stat().st_size for file in sealed) < 1000
-    assert learned.run("adapters", "use", only["sha256"][:12]).exit_code == 1
+    assert learned.run("adapters", "use", only["sha256"][:12]).exit_code == 5

@@ -154,8 +154,8 @@ def test_an_export_holds_everything_and_asks_for_the_passphrase(seen: Nightloom)
     assert {"collected", "exported"} <= set(kinds)
     assert [p.name for p in seen.root.iterdir() if p.name.startswith(".")] == []
     assert SECRET not in said(seen)
-    others = answer(seen, "audit", "--quick")["others"]
-    assert "exported" in {one["kind"] for one in others}
+    [one] = answer(seen, "audit", "--quick")["exported"]
+    assert (one["kind"], one["documents"], one["folder"]) == ("exported", 13, str(out))
 
 
 @pytest.mark.timeout(180)
@@ -185,3 +185,18 @@ def test_a_night_and_its_answers_are_in_the_audit(learned: Nightloom) -> None:
     assert exported["adapters"] == 1
     [weights] = (out / "adapters").glob("*.safetensors")
     assert weights.stem.startswith(published["adapter"])
+    one: Path = learned.root / "one"
+    done = learned.run(
+        "adapters", "export", weights.stem[:6], str(one), "--passphrase-file",
+        str(learned.passphrase),
+    )  # fmt: skip
+    assert done.exit_code == 0, done.output
+    assert (one / "adapter_model.safetensors").read_bytes() == weights.read_bytes()
+    told = answer(learned, "audit", "--quick")["exported"]
+    assert [event["adapters"] for event in told] == [[published["adapter"]]] * 2
+    shown = json.loads(learned.run("adapters", "show", "personal", "--json").stdout)
+    assert [each["folder"] for each in shown["exports"]] == [str(out), str(one)]
+    assert shown["night"]["tokens"] > 0
+    assert str(one) not in said(learned)
+    leaks = files_with(needles([str(one)]), learned.home_folder, learned.temporary)
+    assert leaks == []

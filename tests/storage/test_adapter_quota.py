@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from storage.adapter_quota import DAY_SECONDS, MONTHS, NIGHTS, WEEKS, Shelved, to_clear, to_keep
-from storage.errors import AdapterInUse, AdapterWithdrawn, UnknownAdapter
+from storage.errors import AdapterInUse, AdapterPinned, AdapterWithdrawn, UnknownAdapter
 from storage.records import AdapterStatus
 from storage.vault import Vault
 from tests.storage.making import publish, reopen
@@ -143,7 +143,7 @@ def test_beyond_the_quota_old_weights_are_gone_and_their_records_stay(
 
 def test_going_back_passes_what_was_cleared(vault: Vault) -> None:
     digests = grown(vault, 3)
-    vault.adapter_quota.delete(digests[1])
+    vault.adapter_quota.delete(digests[1], pinned=True)
     now = vault.shelf.rollback()
     assert now is not None
     assert now.sha256 == digests[0]
@@ -153,7 +153,7 @@ def test_a_child_of_what_was_cleared_is_not_tainted_by_that(vault: Vault) -> Non
     from storage.adapter_withdrawal import tainted
 
     digests = grown(vault, 3)
-    vault.adapter_quota.delete(digests[0])
+    vault.adapter_quota.delete(digests[0], pinned=True)
     assert tainted(vault.shelf.kept(), {99}) == []
 
 
@@ -161,7 +161,9 @@ def test_the_adapter_in_use_is_not_deleted_and_another_is(vault: Vault, folder: 
     digests = grown(vault, 2)
     with pytest.raises(AdapterInUse):
         vault.adapter_quota.delete(digests[1])
-    assert vault.adapter_quota.delete(digests[0][:8]) > 5000
+    with pytest.raises(AdapterPinned):
+        vault.adapter_quota.delete(digests[0])
+    assert vault.adapter_quota.delete(digests[0][:8], pinned=True) > 5000
     assert vault.adapter_quota.delete(digests[0]) == 0
     with pytest.raises(UnknownAdapter):
         vault.adapter_quota.delete("00000000")

@@ -69,7 +69,3 @@ class FakeLimits:
     async def resume(self) -> Json:
         self._note("resume")
         return {"paused": False, "until": None, "was_paused": True}
-
-    async def delete_adapter(self, adapter: str) -> Json:
-        self._note("delete_adapter", adapter=adapter)
-        return {"sha256": "fedcba9876543210", "freed_bytes": 12_000_000}

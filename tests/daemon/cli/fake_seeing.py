@@ -61,6 +61,16 @@ AUDIT: Json = {
         }
     ],
     "forgotten": [{"event": 11, "kind": "forgotten", "at": 1_795_000_000.0, "documents": 3}],
+    "exported": [
+        {
+            "event": 12,
+            "kind": "adapter_exported",
+            "at": 1_795_000_000.0,
+            "documents": 0,
+            "adapters": ["fedcba987654"],
+            "folder": "/media/stick/adapter",
+        }
+    ],
     "others": [{"event": 2, "kind": "unlocked", "at": 1_795_000_000.0, "slot": "passphrase"}],
 }
 
@@ -101,8 +111,8 @@ class FakeSeeing:
         yield {"progress": {"check": "nothing in clear", "share": 0.5}}
         yield {"audit": self.audit_answer}
 
-    async def export(self, secret: GivenSecret) -> AsyncGenerator[Json, None]:
-        self._note("export", secret=secret)
+    async def export(self, secret: GivenSecret, folder: str | None) -> AsyncGenerator[Json, None]:
+        self._note("export", secret=secret, folder=folder)
         for line in self.export_lines:
             yield line
         if self.failure is not None:

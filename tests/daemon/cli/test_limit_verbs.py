@@ -116,17 +116,11 @@ def test_a_length_of_time_that_is_none_says_how_to_write_one(run: Run, service: 
     assert service.limits.asked == []
 
 
-def test_an_adapter_is_deleted_only_after_a_yes(run: Run, service: FakeAdmin) -> None:
-    assert run("adapters", "delete", "fedc").exit_code == 2
-    assert "12 MB are free" in run("adapters", "delete", "fedc", "--yes").stdout
-    assert service.limits.asked == [("delete_adapter", {"adapter": "fedc"})]
-
-
 def test_a_refusal_is_one_sentence_and_its_exit_code(run: Run, service: FakeAdmin) -> None:
-    service.limits.refusal = OperationError("refused", "Adapter fedc answers now.")
-    result = run("adapters", "delete", "fedc", "--yes")
+    service.limits.refusal = OperationError("refused", "A night runs now.")
+    result = run("pause")
     assert result.exit_code == 5
-    assert result.stderr.endswith("Adapter fedc answers now.\n")
+    assert result.stderr.endswith("A night runs now.\n")
 
 
 def test_status_says_what_stands_in_the_way(run: Run, service: FakeAdmin) -> None:
@@ -170,7 +164,6 @@ def test_a_pinned_adapter_is_marked_in_the_list(run: Run, service: FakeAdmin) ->
         ("/pause", {"seconds": -1}),
         ("/pause", {"seconds": "1h"}),
         ("/pause", {"seconds": 1e300}),
-        ("/adapters/delete", {}),
     ],
 )
 def test_a_body_that_makes_no_sense_is_a_usage_error(

@@ -291,6 +291,7 @@ def test_an_export_is_written_privately(run: Run, service: FakeAdmin, tmp_path: 
     assert "in clear" in result.stdout
     [(_, given)] = service.seeing.asked
     assert given["secret"].text == "larks"
+    assert given["folder"] == str(out)
 
     assert (out / "documents" / "00000007-To-Ada.md").read_text("utf-8") == "Dear Ada — 🐝\n"
     [about] = map(json.loads, (out / "documents.jsonl").read_text().splitlines())
