@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from daemon.cli import bench_child
 from daemon.cli.bench_child import (
     COLLECT_COMMAND,
     VAULT_COMMAND,
@@ -144,6 +145,30 @@ def collect(
     folder = Home.from_environment(os.environ).vault
     words = _words(files=files, at_once=at_once, idle_seconds=idle_seconds, rounds=rounds)
     _show(measured_beside(folder, words, COLLECT_COMMAND), as_json)
+
+
+@bench.command()
+@click.option(
+    "--geometry",
+    type=click.Choice(("builtin", "7b", "both")),
+    default="both",
+    show_default=True,
+    help="The built-in base, a random one of Llama 2's sizes, or one after the other.",
+)
+@layers_option
+@rounds_option
+@json_option
+def serve(geometry: str, layers: int | None, rounds: int | None, as_json: bool) -> None:
+    """A service's answers through its socket against the bare engine: first tokens, streams, swaps.
+
+    A whole 7b takes 4 GB of the disk of your vault and 7 GB of memory while it is measured; all of
+    it is in a new home, which is removed. Your vault and service are not touched.
+    """
+    from daemon.home import Home
+
+    folder = Home.from_environment(os.environ).vault
+    words = ["--geometry", geometry, *_words(layers=layers, rounds=rounds)]
+    _show(measured_beside(folder, words, bench_child.SERVE_COMMAND), as_json)
 
 
 def _words(**options: object) -> list[str]:

@@ -20,6 +20,7 @@ _PYTHON = (sys.executable, "-P", "-W", "ignore", "-m")
 COMMAND = (*_PYTHON, "trainer.bench")
 VAULT_COMMAND = (*_PYTHON, "storage.bench")
 COLLECT_COMMAND = (*_PYTHON, "daemon.collecting_bench")
+SERVE_COMMAND = (*_PYTHON, "daemon.serving_bench")
 
 
 def measured_beside(vault: Path, words: list[str], command: Sequence[str]) -> Json:

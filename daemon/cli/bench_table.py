@@ -25,6 +25,7 @@ def table(report: Json) -> Table:
         "stock": lambda row: amount(row["stock"], row["unit"]),
         "better": lambda row: text.NOTHING if row["ratio"] is None else f"{row['ratio']:.2f} x",
         "of limit": lambda row: text.percent(row["share_of_limit"]),
+        "bar": lambda row: bar(row.get("bar")),
         "a night": lambda row: millions(row.get("tokens_per_night")),
         "memory": lambda row: text.size(row.get("peak_bytes")),
         "stock's": lambda row: text.size(row.get("stock_peak_bytes")),
@@ -56,6 +57,15 @@ def amount(value: float | None, unit: str) -> str:
         return text.size(value)
     digits = 0 if value >= 100 else 1 if value >= 10 else 2
     return f"{value:,.{digits}f}"
+
+
+def bar(held: Json | None) -> str:
+    """What was to be reached, and whether it was."""
+    if held is None:
+        return text.NOTHING
+    sign = "≤" if held["at_most"] else "≥"
+    missed = "" if held["holds"] else " missed"
+    return f"{held['found']:.2f} ({sign} {held['value']:g}){missed}"
 
 
 def millions(tokens: float | None) -> str:

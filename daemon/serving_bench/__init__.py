@@ -1,0 +1,1 @@
+"""What `nightloom bench serve` measures; it runs in a child process of its own, without torch."""
