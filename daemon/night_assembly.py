@@ -35,10 +35,12 @@ from daemon.night_watch import NightWatch
 from daemon.pausing import Pause
 from daemon.session_bus import VARIABLE
 from daemon.sleeping import (
+    IN_GNOME,
+    IN_XFCE,
     Caffeinate,
     StayAwake,
     StayAwakeEverywhere,
-    StayAwakeInGnome,
+    StayAwakeOnDesktop,
     Suspends,
     Waker,
 )
@@ -141,7 +143,8 @@ def _desktop(buses: Buses) -> Notices:
 def _waker(buses: Buses) -> Waker:
     if sys.platform == "darwin":
         return Caffeinate()
-    return StayAwakeEverywhere(StayAwake(buses.system), StayAwakeInGnome(buses.session))
+    desktops = (StayAwakeOnDesktop(buses.session, keeper) for keeper in (IN_GNOME, IN_XFCE))
+    return StayAwakeEverywhere(StayAwake(buses.system), *desktops)
 
 
 def _names(providers: tuple[Provider, ...]) -> tuple[str, ...]:

@@ -24,8 +24,10 @@ from daemon.night_time import Clocks, Hours
 from daemon.pausing import Pause
 from daemon.vault_door import Door
 from storage.errors import StorageError
+from storage.records import DocumentState
 
 Json = dict[str, Any]
+Counts = dict[DocumentState, int]
 
 BELIEVED_SECONDS = 600.0  # what was found of text and base
 
@@ -66,18 +68,13 @@ class NightProspects:
         self._clocks = clocks
         self._nights: list[Json] | None = None  # None: not known, or not any more
         self._prepared_at: float | None = None  # by the steady clock
+        self._counted: Counts | None = None  # documents by state, when text was looked at
         self._waits_until: float | None = None  # after a night that could not begin
         self._ended_at: dict[int, float] = {}
 
     @property
     def paused(self) -> bool:
         return self._preparation.paused() is not None or self._orders.now.paused is not None
-
-    @property
-    def stale(self) -> bool:
-        """Whether text and base have to be looked at before a night can begin."""
-        at = self._prepared_at
-        return at is None or self._clocks.steady() - at >= BELIEVED_SECONDS
 
     def forget(self) -> None:
         """Of a vault that is opened anew nothing is known."""
@@ -98,6 +95,14 @@ class NightProspects:
 
     # ------------------------------------------------------------------- finding out
 
+    async def are_stale(self) -> bool:
+        """Whether text and base have to be looked at before a night can begin: that was long ago,
+        or documents came or went since."""
+        at = self._prepared_at
+        if at is None or self._clocks.steady() - at >= BELIEVED_SECONDS:
+            return True
+        return await self._count() != self._counted
+
     async def learn(self) -> None:
         """How the last nights ended, unless that is known."""
         if self._nights is None and self._preparation.is_open():
@@ -110,10 +115,15 @@ class NightProspects:
         """Look at text and base."""
         if not self._preparation.is_open():
             return
+        counted = await self._count()
         base, text = await self._preparation.base(), await self._preparation.text()
+        self._counted = counted
         self._prepared_at = self._clocks.steady()
         self._board.tell(base)
         self._board.tell(text)
+
+    async def _count(self) -> Counts:
+        return await self._preparation.vault.call(lambda vault: vault.documents.counts())
 
     # ------------------------------------------------------------------- telling
 

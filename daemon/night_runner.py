@@ -32,6 +32,7 @@ class NightRunner:
         self._shift = shift
         self._grace_seconds = grace_seconds
         self._grace: asyncio.TimerHandle | None = None
+        self._grace_left = grace_seconds  # when the timer does not run
         self._letting_go: asyncio.Task[None] | None = None
         self._begin_again = False
         self._task: asyncio.Task[None] | None = None
@@ -85,10 +86,24 @@ class NightRunner:
             self._begin_again = False
             return None
         held = await self._shift.hold(reason)
-        if held is not None and self._grace is None and self.held is not None:
-            loop = asyncio.get_running_loop()
-            self._grace = loop.call_later(self._grace_seconds, self._let_go)
+        if held is not None and self.held is not None:
+            self.settles(False)
         return held
+
+    def settles(self, well_again: bool) -> None:
+        """Of a held night: whether what it is held for is well again and only has to stay so. Its
+        grace time stands still then, for it may soon go on.
+        """
+        if self.held is None or self._letting_go is not None:
+            return
+        loop = asyncio.get_running_loop()
+        if not well_again:
+            if self._grace is None:
+                self._grace = loop.call_later(self._grace_left, self._let_go)
+        elif self._grace is not None:
+            self._grace_left = max(0.0, self._grace.when() - loop.time())
+            self._grace.cancel()
+            self._grace = None
 
     async def go_on(self) -> bool:
         """Have a held night work on from where it stands, or `begin` the one that was let go.
@@ -176,6 +191,7 @@ class NightRunner:
         if self._grace is not None:
             self._grace.cancel()
             self._grace = None
+        self._grace_left = self._grace_seconds
 
     def _let_go(self) -> None:
         """The grace time is over: save a checkpoint, end, and give the engine's memory back."""

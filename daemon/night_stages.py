@@ -17,6 +17,7 @@ from daemon.night_record import NightState
 from daemon.night_vault import NightVault, Samples
 from daemon.running_night import RunningNight
 from daemon.tonight import NightOptions, Tonight
+from ipc.frames import Body
 from ipc.link import Message
 from storage.errors import FileDamaged, StorageFull
 from storage.records import CandidateAdapter, Passed, Refused
@@ -103,14 +104,14 @@ class NightStages:
                 elif event == "shrunk":
                     night.record["kept_share"] = float(message.header["share"])
                 elif event == "checkpoint":
-                    await self._keep_checkpoint(night, bytes(message.body))
+                    await self._keep_checkpoint(night, message.body)
                 elif event == "done":
                     if message.header["stopped"]:
                         raise Stopped
                     return await self._candidate(message, tonight)
         raise EngineDied()
 
-    async def _keep_checkpoint(self, night: RunningNight, data: bytes) -> None:
+    async def _keep_checkpoint(self, night: RunningNight, data: Body) -> None:
         """One that has no room is left out: the one before it stays, and the night goes on."""
         try:
             await self._vault.save_checkpoint(night.id, data)

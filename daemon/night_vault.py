@@ -6,7 +6,7 @@ Decides nothing. A document that does not open is named by its number and left o
 import contextlib
 import functools
 import logging
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from daemon.auditing.history import NIGHT, PUBLISHED
@@ -18,6 +18,7 @@ from daemon.night_record import Record
 from daemon.night_waiting import waiting_documents
 from daemon.spoken import learned
 from daemon.vault_door import Door
+from ipc.frames import Body
 from storage.errors import FileDamaged, RowDamaged, StorageError
 from storage.records import (
     CandidateAdapter,
@@ -32,6 +33,7 @@ from trainer.curation_facts import TextFacts
 log = logging.getLogger("nightloom.night")
 
 DOCUMENTS_AT_ONCE = 64
+PIECE_BYTES = 1 << 20  # of a checkpoint, sealed at once
 READING = "reading"  # a role of trainer/examples.py
 
 
@@ -101,13 +103,17 @@ class NightVault:
         """
         record["id"] = await self._door.call(lambda vault: _save(vault, record))
 
-    async def save_checkpoint(self, night_id: int, data: bytes) -> None:
-        """Raises `NightForgotten` when something that is in it was forgotten in the meantime."""
+    async def save_checkpoint(self, night_id: int, data: Body) -> None:
+        """One of a large base has hundreds of megabytes, and is not copied as a whole.
+
+        Raises:
+            NightForgotten: something that is in it was forgotten in the meantime.
+        """
 
         def act(vault: Vault) -> None:
             with vault.transaction():
                 _refuse_void(vault, {"id": night_id})
-                vault.checkpoints.write(checkpoint_name(night_id), [data])
+                vault.checkpoints.write(checkpoint_name(night_id), _pieces(data))
 
         await self._door.call(act)
 
@@ -201,6 +207,11 @@ class NightVault:
                         "role": role if document.own else READING,
                     },
                 )
+
+
+def _pieces(data: Body) -> Iterator[bytes]:
+    view = memoryview(data)
+    return (bytes(view[at : at + PIECE_BYTES]) for at in range(0, len(view), PIECE_BYTES))
 
 
 def _save(vault: Vault, record: Record) -> int:

@@ -50,6 +50,8 @@ class Nights(Protocol):
 
     async def hold(self, reason: str) -> Held | None: ...
 
+    def settles(self, well_again: bool) -> None: ...
+
     async def go_on(self) -> bool: ...
 
     async def stop(self) -> bool: ...
@@ -99,7 +101,7 @@ class NightWatch:
         self._woken = asyncio.Event()
         self._told = asyncio.Event()
         self._looking = asyncio.Lock()
-        board.on_change(self._wake)
+        board.on_change(self.wake)
         nights.on_end(self._ended)
         self._tell()
 
@@ -142,14 +144,14 @@ class NightWatch:
         await self._orders.ask()
         self._prospects.asked()
         self._asked = asked
-        self._wake()
+        self.wake()
 
     async def not_tonight(self) -> None:
         """A person stopped the night: none begins by itself before the next window."""
         self._asked = None
         following = self._hours.window.next(self._clocks.now(), self._hours.zone)
         await self._orders.stop_until(None if following is None else following.begin)
-        self._wake()
+        self.wake()
 
     def accounts(self, running: int | None) -> tuple[Account, ...]:
         """Where the time went, up to now.
@@ -161,8 +163,13 @@ class NightWatch:
         return self._time.accounts(running)
 
     async def look_again(self) -> None:
-        """Something may be otherwise."""
-        self._wake()
+        """As `wake`."""
+        self.wake()
+
+    def wake(self) -> None:
+        """Something may be otherwise: look at once."""
+        self._told.set()
+        self._woken.set()
 
     def next_edge(self) -> float | None:
         """When the window begins or ends next, in seconds since the epoch."""
@@ -184,7 +191,7 @@ class NightWatch:
         """The machine is awake again: what held before has to prove itself."""
         self._suspending_since = None
         self._board.unsettle()
-        self._wake()
+        self.wake()
 
     # ------------------------------------------------------------------- while the vault is open
 
@@ -230,7 +237,8 @@ class NightWatch:
                 await self._prospects.learn()
             self._woken.clear()
             decision = self._decided()
-            if not self._nights.runs and self._only_prospects_lack(decision):
+            only_these = not self._nights.runs and _only_prospects_lack(decision)
+            if only_these and await self._prospects.are_stale():
                 await self._prospects.prepare()
                 decision = self._decided()
             self._woken.clear()  # what was told until now is in the decision
@@ -246,10 +254,6 @@ class NightWatch:
     def _tell(self) -> None:
         self._prospects.tell()
         self._board.tell(chat_reading(self._nights.chat))
-
-    def _only_prospects_lack(self, decision: Decision) -> bool:
-        blocking = {one.name for one in decision.conditions if one.blocks}
-        return blocking <= {"text", "base"} and self._prospects.stale
 
     async def _act(self, decision: Decision) -> None:
         nights = self._nights
@@ -270,6 +274,7 @@ class NightWatch:
                 self._asked = None
                 await nights.stop()
                 log.info("the night ends for now: %s", first)
+        nights.settles(decision.only_settles)
         self._settle_down(first, on_power=_holds(decision, "power"))
 
     def _settle_down(self, first: str, *, on_power: bool) -> None:
@@ -324,11 +329,11 @@ class NightWatch:
         self._prospects.night_ended(entry)
         if entry is None or entry["state"] in ENDED:
             self._asked = None
-        self._wake()
+        self.wake()
 
-    def _wake(self) -> None:
-        self._told.set()
-        self._woken.set()
+
+def _only_prospects_lack(decision: Decision) -> bool:
+    return {one.name for one in decision.conditions if one.blocks} <= {"text", "base"}
 
 
 def _holds(decision: Decision, name: str) -> bool:

@@ -66,6 +66,11 @@ class Pausing:
         self._pause: Pause | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._ending: asyncio.Task[None] | None = None
+        self._on_change: list[Callable[[], None]] = []
+
+    def on_change(self, told: Callable[[], None]) -> None:
+        """`told()` whenever a pause begins or ends."""
+        self._on_change.append(told)
 
     @property
     def now(self) -> Pause | None:
@@ -109,6 +114,7 @@ class Pausing:
         await self._keep(pause)
         self._collector.pause_all()
         self._wait()
+        self._tell()
         await self._nights.stop()
         return pause
 
@@ -119,6 +125,7 @@ class Pausing:
             await self._keep(None)
         self._stop_waiting()
         self._collector.resume_all()
+        self._tell()
         return was
 
     # ------------------------------------------------------------------- inside
@@ -163,6 +170,11 @@ class Pausing:
             self._pause = None
             self._stop_waiting()
             self._collector.resume_all()
+            self._tell()
+
+    def _tell(self) -> None:
+        for told in self._on_change:
+            told()
 
 
 def _until(pause: Pause) -> str:

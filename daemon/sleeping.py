@@ -1,9 +1,9 @@
 """Keeps the machine awake while a night works, and hears when it is about to sleep all the same.
 
-`StayAwake` holds logind's `sleep` block, `StayAwakeInGnome` the session manager's, and both let go
-at once. `Suspends` holds its `sleep` delay,
-so that there is a moment to save before a sleep that nothing blocks: a lid that closes, somebody's
-own wish. Decides nothing about when.
+`StayAwake` holds logind's `sleep` block, `StayAwakeOnDesktop` what a desktop has of its own, and
+both let go at once. `Suspends` holds logind's `sleep` delay, so that there is a moment to save
+before a sleep that nothing blocks: a lid that closes, somebody's own wish. Decides nothing about
+when.
 """
 
 import asyncio
@@ -13,15 +13,24 @@ import os
 import subprocess
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol
 
 from daemon.conditions.bus import Bus, BusGone, BusRefused, Signal
+from daemon.conditions.inhibited import (
+    KDE,
+    OURS,
+    POWER,
+    POWER_INHIBIT,
+    POWER_LIST,
+    POWER_PATH,
+)
 from daemon.conditions.presence_sessions import LOGIND, LOGIND_PATH, MANAGER, PROPERTIES
 
 log = logging.getLogger("nightloom.conditions")
 
-WHO = "nightloom"
+WHO = OURS
 WORKING = "A night is working"
 SAVING = "A night is saved first"
 CAFFEINATE = ("/usr/bin/caffeinate", "-s")  # holds on mains power alone
@@ -127,16 +136,54 @@ class StayAwake(_Blocking):
         os.close(held)
 
 
-class StayAwakeInGnome(_Blocking):
-    """By the session manager of GNOME, Cinnamon and MATE, on the session's bus. They put an idle
-    machine to sleep themselves, and before systemd 257 logind counts no block against a desktop
-    of the same user."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keeper:
+    """Who on the session's bus puts an idle machine to sleep, and how it is asked not to.
+
+    Args:
+        body: of `Inhibit`, which answers with a number.
+        give_back: takes that number.
+        names: a method that it has to have: by it our own wish is told from a film, which would
+            hold the night (`conditions/inhibited.py`).
+        unless: a name; whoever has it heeds logind's block.
+    """
+
+    name: str
+    path: str
+    interface: str
+    signature: str
+    body: tuple[Any, ...]
+    give_back: str
+    names: str = ""
+    unless: str = ""
+
+
+IN_GNOME = Keeper(  # and in Cinnamon and MATE: the session manager
+    name=GNOME, path=GNOME_PATH, interface=GNOME, signature="susu",
+    body=(WHO, 0, WORKING, GNOME_SUSPEND), give_back="Uninhibit",
+)  # fmt: skip
+IN_XFCE = Keeper(  # its power manager
+    name=POWER, path=POWER_PATH, interface=POWER_INHIBIT, signature="ss", body=(WHO, WORKING),
+    give_back="UnInhibit", names=POWER_LIST, unless=KDE,
+)  # fmt: skip
+
+
+class StayAwakeOnDesktop(_Blocking):
+    """By the desktop, on the session's bus: before systemd 257 logind counts no block against a
+    desktop of the same user."""
+
+    def __init__(self, bus: Bus, keeper: Keeper) -> None:
+        super().__init__(bus)
+        self._keeper = keeper
 
     async def _ask(self) -> int:
-        if not await self._bus.owned(GNOME):
+        at = self._keeper
+        if not await self._bus.owned(at.name) or (at.unless and await self._bus.owned(at.unless)):
             raise BusGone
+        if at.names:
+            await self._bus.call(at.name, at.path, at.interface, at.names)
         (cookie,) = await self._bus.call(
-            GNOME, GNOME_PATH, GNOME, "Inhibit", "susu", WHO, 0, WORKING, GNOME_SUSPEND
+            at.name, at.path, at.interface, "Inhibit", at.signature, *at.body
         )
         return int(cookie)
 
@@ -145,7 +192,8 @@ class StayAwakeInGnome(_Blocking):
 
     async def _uninhibit(self, cookie: int) -> None:
         with contextlib.suppress(BusGone, BusRefused):  # it went, and what it held with it
-            await self._bus.call(GNOME, GNOME_PATH, GNOME, "Uninhibit", "u", cookie)
+            at = self._keeper
+            await self._bus.call(at.name, at.path, at.interface, at.give_back, "u", cookie)
 
     def _bus_changed(self, connected: bool) -> None:
         if not connected and self._held is not None:  # it holds nothing for who is gone

@@ -18,11 +18,13 @@ The docstring of each class is the sentence the user reads; none of them holds t
     ├── AuditLost
     ├── ExportFolderTaken
     ├── ExportBroken
+    ├── BaseNotExported
     ├── NightOnlyNow
     ├── NightLost
     ├── NoSuchNight
     ├── RotationLost
     ├── NobodyToAsk
+    ├── AskedInAPipe
     ├── NothingToForgetNamed
     ├── TextNotGiven
     ├── NotConfirmed
@@ -130,6 +132,17 @@ class ExportBroken(CommandError):
     with a service of the same version."""
 
 
+class BaseNotExported(CommandError):
+    """The base was not exported; add it again with `nightloom base add`."""
+
+    def __init__(self, problem: str = "") -> None:
+        super().__init__()
+        self._problem = problem  # a sentence of ours
+
+    def __str__(self) -> str:
+        return f"The base was not exported: {self._problem}" if self._problem else super().__str__()
+
+
 class NightOnlyNow(CommandError):
     """Nights begin by themselves when all conditions hold, which `nightloom why` shows; start one
     at once with `nightloom night run --now`."""
@@ -151,6 +164,11 @@ class RotationLost(CommandError):
 
 class NobodyToAsk(CommandError):
     """There is no terminal to ask on; give --yes to have it done without a question."""
+
+
+class AskedInAPipe(CommandError):
+    """What was learned is forgotten after a yes only, and there is no terminal to ask on;
+    `nightloom privacy forget` takes --yes."""
 
 
 class NothingToForgetNamed(CommandError):

@@ -49,6 +49,7 @@ TABLE = (
     Row(error=command.NightOnlyNow, code=ExitCode.USAGE),
     Row(error=command.NoSuchNight, code=ExitCode.USAGE),
     Row(error=command.NobodyToAsk, code=ExitCode.USAGE),
+    Row(error=command.AskedInAPipe, code=ExitCode.USAGE),
     Row(error=command.NothingToForgetNamed, code=ExitCode.USAGE),
     Row(error=command.TextNotGiven, code=ExitCode.USAGE),
     Row(error=command.DemoFolderTaken, code=ExitCode.REFUSED),
@@ -61,6 +62,8 @@ TABLE = (
     Row(error=ipc.AnswerCutShort, code=ExitCode.NOT_RUNNING),
     Row(error=ipc.ServiceAlreadyRunning, code=ExitCode.REFUSED),
     Row(error=ipc.UnsafeSocketFolder, code=ExitCode.REFUSED),
+    Row(error=ipc.BridgeTokenUnsafe, code=ExitCode.REFUSED),
+    Row(error=ipc.BridgeNotLoopback, code=ExitCode.REFUSED),
     Row(error=ipc.VaultLocked, code=ExitCode.LOCKED),
     Row(
         error=ipc.UnknownModel,

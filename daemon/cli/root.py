@@ -14,12 +14,17 @@ from typing import Any
 
 import click
 
-from daemon.cli import adapter_delete  # noqa: F401 - adds its verb to a group
+from daemon.cli import (  # noqa: F401 - each adds its verb to a group
+    adapter_delete,
+    adapter_export,
+    adapter_show,
+)
 from daemon.cli.adapters import adapters
 from daemon.cli.audit import audit
 from daemon.cli.backup import backup, restore
 from daemon.cli.base import base
 from daemon.cli.bench import bench
+from daemon.cli.bridge import bridge
 from daemon.cli.chat import chat
 from daemon.cli.demo import demo
 from daemon.cli.doctor import doctor
@@ -146,5 +151,5 @@ for verb in (backup, restore, service):
     nightloom.add_command(verb)
 for verb in (exclude, retention):
     privacy.add_command(verb)
-for verb in (pause, resume):
+for verb in (pause, resume, bridge):
     nightloom.add_command(verb)

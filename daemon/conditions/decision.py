@@ -117,6 +117,11 @@ class Decision:
     first: Condition | None
     look_again_in: float | None = None
 
+    @property
+    def only_settles(self) -> bool:
+        """Whether all that is in the way holds already, and not for long enough."""
+        return all(one.reason == SETTLING for one in self.conditions if one.blocks)
+
     def blocked_by(self, names: Iterable[str]) -> bool:
         """Whether one of these conditions is in the way."""
         wanted = frozenset(names)

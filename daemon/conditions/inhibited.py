@@ -18,7 +18,12 @@ from daemon.conditions.reading import Reading
 NAME = "inhibited"
 THRESHOLD = "nothing keeps the screen on"
 IDLE = "idle"  # what is inhibited, in logind's words
+OURS = "nightloom"  # as `sleeping.py` names us where it asks for something
 KDE = "org.kde.Solid.PowerManagement.PolicyAgent"
+POWER = "org.freedesktop.PowerManagement"
+POWER_PATH = "/org/freedesktop/PowerManagement/Inhibit"
+POWER_INHIBIT = "org.freedesktop.PowerManagement.Inhibit"
+POWER_LIST = "GetInhibitors"  # the names of who inhibits; Xfce has it
 GNOME_IDLE = 8  # a flag of GNOME's session manager
 KDE_SCREEN = 4  # PowerDevil's ChangeScreenSettings
 EVERY = Every(close_seconds=10.0, far_seconds=300.0)  # all of them tell; for what was missed
@@ -30,6 +35,7 @@ class Asked:
 
     Args:
         unless: a name; whoever has it knows better, so that this one is not asked.
+        names: a method that lists who inhibits, so that we can leave ourselves out.
     """
 
     source: str
@@ -41,6 +47,7 @@ class Asked:
     body: tuple[Any, ...]
     signals: tuple[tuple[str, str], ...]  # interface, member
     unless: str = ""
+    names: str = ""
 
 
 ON_THE_SESSION_BUS = (
@@ -69,15 +76,16 @@ ON_THE_SESSION_BUS = (
     ),
     Asked(
         source="the desktop",
-        name="org.freedesktop.PowerManagement",
-        path="/org/freedesktop/PowerManagement/Inhibit",
-        interface="org.freedesktop.PowerManagement.Inhibit",
+        name=POWER,
+        path=POWER_PATH,
+        interface=POWER_INHIBIT,
         member="HasInhibit",
         signature="",
         body=(),
-        signals=(("org.freedesktop.PowerManagement.Inhibit", "HasInhibitChanged"),),
+        signals=((POWER_INHIBIT, "HasInhibitChanged"),),
         # KDE's answers whether anything blocks sleep, which a night that works does itself.
         unless=KDE,
+        names=POWER_LIST,
     ),
 )
 
@@ -180,7 +188,17 @@ class Inhibited:
             return False
         except BusGone:
             return None
-        return bool(answer)
+        return bool(answer) and not (asked.names and await self._only_ours(asked))
+
+    async def _only_ours(self, asked: Asked) -> bool:
+        """Whether nobody inhibits but a night that works, which keeps the machine awake."""
+        try:
+            (names,) = await self._session.call(
+                asked.name, asked.path, asked.interface, asked.names
+            )
+        except (BusGone, BusRefused):  # it cannot say; then we ask nothing of it either
+            return False
+        return set(names) == {OURS}
 
     def _owned(self, name: str, ring: Ring) -> Callable[[bool], None]:
         def told(there: bool) -> None:

@@ -23,6 +23,7 @@ from daemon.conditions import (
     temperature,
     temperature_sensors,
 )
+from daemon.conditions.aside import aside
 from daemon.conditions.bus import Bus
 from daemon.conditions.looking import Every, Look, Looking, Ring
 from daemon.conditions.power_watching import ASKED, LOOKED_AT, TOLD, PowerWatching, Source
@@ -120,7 +121,7 @@ def _power_watching(machine: Machine, settings: ConditionSettings) -> PowerWatch
         return await power_upower.read(machine.system)
 
     async def kernel() -> power.Power | None:
-        return await asyncio.to_thread(power_supply.read, machine.root)
+        return await aside(power_supply.read, machine.root)
 
     if machine.platform == "darwin":
         sources = [Source(read=pmset.power, every=ASKED)]
@@ -146,7 +147,7 @@ def _heat(machine: Machine, limit: float) -> Look:
 
     async def look() -> tuple[Reading, ...]:
         nonlocal before
-        sensed = await asyncio.to_thread(temperature_sensors.read, machine.root)
+        sensed = await aside(temperature_sensors.read, machine.root)
         reading, before = temperature.temperature_reading(
             sensed, limit=limit, before=before, now=machine.steady()
         )
@@ -191,6 +192,6 @@ def _cards(machine: Machine) -> Look:
 
 def _in_a_thread(read: Callable[[], Reading]) -> Look:
     async def look() -> tuple[Reading, ...]:
-        return (await asyncio.to_thread(read),)
+        return (await aside(read),)
 
     return look

@@ -281,13 +281,19 @@ async def _held(
 
 
 def builtin_ground(longest_seconds: float, threads: int) -> Ground:
-    """Rows as a night has them, and enough of them for some hundred steps."""
+    """Rows as a night has them, each a micro-batch of its own: so steps are interrupted in their
+    middle too, and a dropped one costs little."""
     notes = Path(__file__).parents[2] / "daemon" / "demo_notes"
     texts = [path.read_text(encoding="utf-8") for path in sorted(notes.glob("*.md"))[:NOTES]]
     return Ground(
         base=BUILTIN_BASE,
         texts=texts,
-        recipe={"preset": "personal", "passes": 2, "general_budget": 0.016},
+        recipe={
+            "preset": "personal",
+            "passes": 2,
+            "general_budget": 0.016,
+            "finetune": {"rows_per_micro_batch": 1},
+        },
         longest_seconds=longest_seconds,
         threads=threads,
     )
@@ -313,7 +319,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--interruptions", type=int, default=200)
     parser.add_argument("--seed", type=int, default=int.from_bytes(os.urandom(4)))
-    parser.add_argument("--longest-seconds", type=float, default=2.0, help="between two of them")
+    parser.add_argument("--longest-seconds", type=float, default=1.0, help="between two of them")
     parser.add_argument("--threads", type=int, default=0, help="of the engine; 0 takes all cores")
     given = parser.parse_args()
     print(f"seed {given.seed}", flush=True)

@@ -41,6 +41,8 @@ class Notes:
     def __init__(self, now: Callable[[], float]) -> None:
         self.runs = False
         self.held: Held | None = None
+        self._well_since: float | None = None
+        self._well_seconds = 0.0
         self.chat: ChatTurns | None = None
         self.told: list[tuple[float, str]] = []
         self.records: list[Json] = []
@@ -67,7 +69,15 @@ class Notes:
     async def hold(self, reason: str) -> Held | None:
         self.note(f"hold {reason}")
         self.held = Held(reason=reason, since=self._now(), stop_seconds=0.0)
+        self._well_since, self._well_seconds = None, 0.0
         return self.held
+
+    def settles(self, well_again: bool) -> None:
+        if well_again:
+            self._well_since = self._now() if self._well_since is None else self._well_since
+        elif self._well_since is not None:
+            self._well_seconds += self._now() - self._well_since
+            self._well_since = None
 
     async def go_on(self) -> bool:
         self.note("go on")
@@ -83,7 +93,9 @@ class Notes:
 
     def grace(self) -> None:
         """A held night ends when its time is over."""
-        if self.held is not None and self._now() - self.held.since >= GRACE_SECONDS:
+        if self.held is None or self._well_since is not None:
+            return
+        if self._now() - self.held.since - self._well_seconds >= GRACE_SECONDS:
             self.end("yielding")
 
     def end(self, state: str) -> None:

@@ -204,6 +204,31 @@ async def test_one_that_is_let_go_is_not_taken_up_when_that_is_wanted_no_more(th
     assert (shift.nights, one.runs) == (1, False)
 
 
+async def test_the_grace_time_stands_still_while_all_is_well_again() -> None:
+    shift = Shift()
+    one = runner(shift, grace_seconds=3600.0)
+    one.begin()
+    await begun(one, shift)
+    await one.hold("power")
+    ends_at = grace_ends_at(one)
+    one.settles(True)
+    assert grace_ends_at(one) is None
+    one.settles(True)
+    one.settles(False)
+    again = grace_ends_at(one)
+    assert ends_at is not None
+    assert again is not None
+    assert again >= ends_at
+    await one.go_on()
+    one.settles(False)
+    assert grace_ends_at(one) is None
+    await one.stop()
+
+
+def grace_ends_at(one: NightRunner) -> float | None:
+    return None if one._grace is None else one._grace.when()
+
+
 async def test_another_reason_does_not_prolong_the_grace_time() -> None:
     shift = Shift()
     one = runner(shift, grace_seconds=3600.0)

@@ -14,6 +14,7 @@ from daemon.errors import NightMayNot
 from daemon.night_account import WORK, is_contiguous, lost, told_of_nights
 from daemon.pausing import Pause
 from tests.daemon.nightly import Scene, moment, scene
+from tests.storage.making import written
 
 Events = list[tuple[float, Callable[[Scene], Awaitable[None] | None]]]
 
@@ -36,7 +37,11 @@ SCENES: dict[str, tuple[Events, list[tuple[float, str]]]] = {
     "all holds": ([], [BEGIN]),
     "the plug is pulled in mid-step, and put in again": (
         [(100.0, say("power", False)), (110.0, say("power", True))],
-        [BEGIN, (100.0, "hold power"), (230.0, "begin")],  # let go after its grace time
+        [BEGIN, (100.0, "hold power"), (230.0, "go on")],
+    ),
+    "the plug is pulled for longer than the grace time": (
+        [(100.0, say("power", False)), (131.0, say("power", True))],
+        [BEGIN, (100.0, "hold power"), (251.0, "begin")],  # it was let go, and its memory with it
     ),
     "a plug that is loose": (
         [
@@ -47,15 +52,15 @@ SCENES: dict[str, tuple[Events, list[tuple[float, str]]]] = {
             (270.0, say("power", False)),
             (271.0, say("power", True)),
         ],
-        [BEGIN, (100.0, "hold power"), (391.0, "begin")],
+        [BEGIN, (100.0, "hold power"), (391.0, "go on")],
     ),
     "the user is back for five seconds": (
         [(100.0, say("presence", False)), (105.0, say("presence", True))],
-        [BEGIN, (100.0, "hold presence"), (135.0, "begin")],
+        [BEGIN, (100.0, "hold presence"), (135.0, "go on")],
     ),
     "memory is low for a moment": (
         [(100.0, say("memory", False)), (100.0, say("memory", True))],
-        [BEGIN, (100.0, "hold memory"), (130.0, "begin")],
+        [BEGIN, (100.0, "hold memory"), (130.0, "go on")],
     ),
     "D-Bus is gone and back": (
         [
@@ -80,7 +85,7 @@ SCENES: dict[str, tuple[Events, list[tuple[float, str]]]] = {
     ),
     "the machine sleeps in mid-step": (
         [(100.0, asleep(3600.0))],
-        [BEGIN, (3700.0, "hold power"), (3820.0, "begin")],
+        [BEGIN, (3700.0, "hold power"), (3820.0, "go on")],
     ),
     "a night is done and there is text for another": (
         [(200.0, ends("done"))],
@@ -236,7 +241,7 @@ async def test_a_person_may_ask_at_any_time_and_heat_says_no(tmp_path: Path) -> 
         assert one.told[-1] == (600.0, "hold memory")
         one.tell("memory", True)
         await one.go_on_for(60.0)
-        assert one.told[-1] == (630.0, "begin")
+        assert one.told[-1] == (630.0, "go on")
         one.nights.end("done")
         await one.go_on_for(600.0)
         assert len(one.nights.records) == 1  # their word was for that night
@@ -312,6 +317,17 @@ async def test_too_little_text_is_looked_at_when_all_else_holds_and_not_each_min
         one.enough = True
         await one.go_on_for(600.0)
         assert one.nights.runs
+
+
+async def test_text_that_arrives_is_looked_at_within_a_minute(tmp_path: Path) -> None:
+    async with scene(tmp_path) as one:
+        one.enough = False
+        await one.go_on_for(300.0)
+        before = one.prepared
+        one.enough = True
+        await one.door.call(lambda vault: vault.documents.put_many([written("A page.", "/a.md")]))
+        await one.go_on_for(61.0)
+        assert (one.prepared, one.nights.runs) == (before + 1, True)
 
 
 async def test_a_window_without_a_night_is_in_the_log(tmp_path: Path) -> None:

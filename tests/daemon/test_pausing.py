@@ -48,6 +48,19 @@ async def test_a_pause_stops_collecting_and_the_night_and_resume_goes_on(tmp_pat
         assert await house.events() == [("paused", {"seconds": None}), ("resumed", {})]
 
 
+async def test_who_wants_to_know_of_a_pause_is_told_at_once(tmp_path: Path) -> None:
+    async with limited(tmp_path) as house:
+        told: list[bool] = []
+        house.pausing.on_change(lambda: told.append(house.pausing.now is not None))
+        await house.pausing.pause(7200.0)
+        await house.pausing.resume()
+        assert told == [True, False]
+        await house.pausing.pause(60.0)
+        house.clock.time += 61.0
+        house.pausing._look()  # as the timer does
+        await until(lambda: told == [True, False, True, False])
+
+
 async def test_a_pause_outlasts_a_restart(tmp_path: Path) -> None:
     async with limited(tmp_path) as house:
         await house.pausing.pause(7200.0)

@@ -10,18 +10,21 @@ from pathlib import Path
 import pytest
 
 from daemon.conditions.bus import Bus
+from daemon.conditions.inhibited import POWER, POWER_INHIBIT, POWER_PATH, Inhibited
 from daemon.conditions.presence_sessions import LOGIND_PATH, MANAGER
 from daemon.sleeping import (
     GNOME,
     GNOME_PATH,
+    IN_GNOME,
+    IN_XFCE,
     Awake,
     Caffeinate,
     StayAwake,
     StayAwakeEverywhere,
-    StayAwakeInGnome,
+    StayAwakeOnDesktop,
     Suspends,
 )
-from tests.daemon.conditions.seeing import connected
+from tests.daemon.conditions.seeing import Bell, connected
 from tests.private_bus import Mock, PrivateBus, private_bus
 
 __all__ = ["private_bus"]  # a fixture
@@ -105,7 +108,7 @@ async def test_gnome_is_asked_too_and_let_go_and_asked_again_after_its_bus_was_l
         return mock
 
     async with connected(private_bus.address) as bus:
-        awake = StayAwakeEverywhere(StayAwake(Bus("")), StayAwakeInGnome(bus))
+        awake = StayAwakeEverywhere(StayAwake(Bus("")), StayAwakeOnDesktop(bus, IN_GNOME))
         assert await awake.hold() is Awake.UNAVAILABLE  # no GNOME here
         sessions = gnome()
         assert await awake.hold() is Awake.HELD
@@ -122,6 +125,41 @@ async def test_gnome_is_asked_too_and_let_go_and_asked_again_after_its_bus_was_l
         sessions = gnome()
         await until(lambda: bus.connected)
         assert await awake.hold() is Awake.HELD
+
+
+async def test_xfce_is_asked_too_and_does_not_take_a_night_for_a_film(
+    private_bus: PrivateBus,
+) -> None:
+    xfce = private_bus.mock_of(POWER, POWER_PATH, POWER_INHIBIT)
+    xfce.add_method("HasInhibit", "", "b", "ret = bool(getattr(self, 'held', []))")
+    xfce.add_method(
+        "Inhibit", "ss", "u", "self.held = [args[0], *getattr(self, 'held', [])]; ret = 7"
+    )
+    xfce.add_method("UnInhibit", "u", "", "self.held = self.held[1:]")
+    bell = Bell()
+    async with connected(private_bus.address) as bus:
+        awake = StayAwakeOnDesktop(bus, IN_XFCE)
+        inhibited = Inhibited(system=Bus(""), session=bus, own_process=os.getpid())
+        await inhibited.listen(bell.ring)
+        await bell.rung()
+        assert await awake.hold() is Awake.REFUSED  # it could not tell our wish from a film
+        xfce.add_method(
+            "GetInhibitors",
+            "",
+            "as",
+            "ret = dbus.Array(self.held, signature='s')"
+            " if getattr(self, 'held', []) else dbus.Array([], signature='s')",
+        )
+
+        assert await awake.hold() is Awake.HELD
+        assert xfce.calls("Inhibit") == [["nightloom", "A night is working"]]
+        (alone,) = await inhibited.look()
+        assert alone.holds
+        xfce.call("Inhibit", "ss", "a player", "a film", interface=POWER_INHIBIT)
+        (beside_a_film,) = await inhibited.look()
+        assert beside_a_film.holds is False
+        awake.release()
+        await until(lambda: xfce.calls("UnInhibit") == [[7]])
 
 
 class Night:

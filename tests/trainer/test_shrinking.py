@@ -42,6 +42,27 @@ def test_a_night_beyond_it_goes_back_just_as_far_as_it_must() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("power", "steepness", "most"),
+    [(2, 1.0, 2), (2, 60.0, 2), (1.6, 4.0, 4), (3, 9.0, 5), (1, 5, 4)],
+)
+def test_few_tries_find_nearly_all_of_what_may_be_kept(
+    power: float, steepness: float, most: int
+) -> None:
+    """Each costs two passes over samples, which on a large base take minutes."""
+    tried: list[float] = []
+
+    def measure(share: float) -> float:
+        tried.append(share)
+        return steepness * float(share**power)
+
+    _, result = shrunk(0.2, measure)
+    best = (0.2 / steepness) ** (1 / power)
+    assert best - 1 / 32 <= result.share <= best
+    assert result.divergence == pytest.approx(steepness * result.share**power, rel=1e-3)
+    assert len(tried) <= most
+
+
 @pytest.mark.parametrize("divergence", [1.0, math.nan, math.inf])
 def test_a_night_that_no_share_of_saves_ends_where_it_began(divergence: float) -> None:
     parameters, result = shrunk(0.1, lambda share: divergence)
