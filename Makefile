@@ -12,7 +12,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check \
 # compile our modules anew, which is a third of what starting the engine or a command costs.
 COMPILE := $(BIN)/python -m compileall -q -j 0
 
-.PHONY: setup demo test torture lint check deb boot-test clean
+.PHONY: setup demo test torture night-7b soak lint check deb boot-test clean
 
 setup: $(READY)
 
@@ -48,6 +48,21 @@ torture: $(READY)
 	$(BIN)/python -m tests.crash.vault_torture --kills $(KILLS) $(if $(SEED),--seed $(SEED))
 	$(BIN)/python -m tests.crash.extraction_torture --seconds $(FUZZ_SECONDS) $(if $(SEED),--seed $(SEED))
 	$(BIN)/python -m tests.crash.yield_torture --interruptions $(INTERRUPTIONS) $(if $(SEED),--seed $(SEED))
+
+# A real service on the built-in base: ten thousand short requests in a row, then half an hour of
+# clients of every kind, who hang up, read slowly and ask nonsense. Nothing may fail, and neither
+# process may grow by 5 %. `make soak REQUESTS=200 MINUTES=1` is a look at it.
+REQUESTS ?= 10000
+MINUTES ?= 30
+SOAK_LOG ?= build/soak.csv
+soak: $(READY)
+	$(BIN)/python -m tests.soak.soak --requests $(REQUESTS) --minutes $(MINUTES) --log $(SOAK_LOG) \
+		$(if $(SEED),--seed $(SEED))
+
+# A whole night on random weights of a 7B's geometry, held twice and killed twice: half an hour of two
+# cores and more, 7 GB of memory, 5 GB of disk. `make night-7b LAYERS=2` tries it.
+night-7b: $(READY)
+	nice -n 5 $(BIN)/python -m tests.crash.night_7b $(if $(LAYERS),--layers $(LAYERS))
 
 lint: $(READY)
 	$(BIN)/ruff check .
