@@ -65,12 +65,15 @@ class SystemdManager:
         self._ask("disable", "--quiet", *units, may_fail=True)
 
     def looks_in(self, folder: Path) -> bool:
-        """Whether units are looked for there; it need not have the variables of a shell."""
+        """Whether units are looked for there, which need not know a shell's variables; also where
+        it does not say.
+        """
         try:
             told = self._ask("show", "--property", "UnitPath")
         except ManagerRefused:
             return True
-        return str(folder) in told.partition("=")[2].split()
+        folders = told.partition("=")[2].split()
+        return not folders or str(folder) in folders
 
     def state(self, unit: str) -> UnitState:
         """Raises ManagerRefused."""

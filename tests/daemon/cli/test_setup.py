@@ -38,7 +38,7 @@ def nobody_s_own_services(
     home: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     """Whatever is installed, it is not with the systemd of who runs the tests."""
-    for name in ("XDG_CONFIG_HOME", "XDG_DATA_HOME"):
+    for name in ("HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME"):
         monkeypatch.setenv(name, str(tmp_path / name))
     if "keyring_session" in request.fixturenames:  # which has a runtime folder of its own
         request.getfixturevalue("keyring_session")
