@@ -18,6 +18,7 @@ from trainer.checkpoint import Cursor, pack_checkpoint, unpack_checkpoint
 from trainer.device import optimizer_for
 from trainer.errors import CheckpointDamaged
 from trainer.examples import Batch, Row
+from trainer.lean_imports import without_compiler
 from trainer.loss import divergence_from_base, target_nats
 from trainer.packing import batches
 from trainer.stock_models import PreTrainedModel
@@ -113,9 +114,10 @@ class Finetune:
         self._border = Border(wanted)
         self._pausing = pausing
         self._plan = plan_steps(rows, settings)
-        self._optimizer = optimizer_for(
-            list(parameters.values()), learning_rate=settings.learning_rate, device=model.device
-        )
+        with without_compiler():
+            self._optimizer = optimizer_for(
+                list(parameters.values()), learning_rate=settings.learning_rate, device=model.device
+            )
         self._gradients = {name: torch.zeros_like(p) for name, p in parameters.items()}
         self._cursor = Cursor(step=0, micro_batch=0, nats=0.0)
         self.finished = 0  # micro-batches, by this object
@@ -136,6 +138,7 @@ class Finetune:
     def total_steps(self) -> int:
         return len(self._plan)
 
+    @without_compiler()
     def state(self) -> bytes:
         """Everything that an exact continuation needs, adapter included."""
         return pack_checkpoint(
@@ -146,6 +149,7 @@ class Finetune:
             cursor=self._cursor,
         )
 
+    @without_compiler()
     def restore(self, data: bytes) -> None:
         """Continue from `state()` of a run over the same rows and settings.
 
@@ -212,6 +216,7 @@ class Finetune:
             return cursor == Cursor(step=self.total_steps, micro_batch=0, nats=0.0)
         return cursor.micro_batch <= len(self._plan[cursor.step])
 
+    @without_compiler()
     def _micro_batch(self, batch: Batch, step_targets: int) -> None:
         """Add one micro-batch's gradients of (nats / targets of the whole step)."""
         recompute = self._settings.recompute_layers
@@ -233,6 +238,7 @@ class Finetune:
         )
         self.finished += 1
 
+    @without_compiler()
     def _optimizer_step(self) -> None:
         for group in self._optimizer.param_groups:
             group["lr"] = rate_at(self._cursor.step, self.total_steps, self._settings)

@@ -10,7 +10,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Callable, Iterator
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import torch
@@ -34,16 +34,31 @@ def lean_imports() -> Iterator[None]:
     with contextlib.ExitStack() as undo:
         undo.callback(setattr, torch, "compile", torch.compile)
         torch.compile = _as_it_is  # type: ignore[assignment]
-        if COMPILER not in sys.modules:
-            stand_ins = _no_compiler()
-            sys.modules.update(stand_ins)
-            for name in stand_ins:
-                undo.callback(sys.modules.pop, name)
+        undo.enter_context(without_compiler())
         if LAUNCHED not in os.environ:
             spread = torch.distributed
             undo.callback(setattr, spread, "is_available", spread.is_available)
             spread.is_available = lambda: False
         yield
+
+
+@contextlib.contextmanager
+def without_compiler() -> Iterator[None]:
+    """Inside, torch's compiler does nothing, unless it is loaded.
+
+    Torch's optimizers and checkpoints load it at their first use, which takes two seconds, though
+    nothing is compiled.
+    """
+    if COMPILER in sys.modules:
+        yield
+        return
+    stand_ins = _no_compiler()
+    sys.modules.update(stand_ins)
+    try:
+        yield
+    finally:
+        for name in stand_ins:
+            del sys.modules[name]
 
 
 def _no_compiler() -> dict[str, ModuleType]:
@@ -52,6 +67,8 @@ def _no_compiler() -> dict[str, ModuleType]:
     compiler.__path__ = []
     for name in ("disable", "allow_in_graph", "assume_constant_result", "mark_static_address"):
         setattr(compiler, name, _as_it_is)
+    compiler.graph_break = lambda: None  # type: ignore[attr-defined]
+    compiler.config = SimpleNamespace(error_on_nested_fx_trace=True)  # type: ignore[attr-defined]
     tracing = ModuleType(f"{COMPILER}._trace_wrapped_higher_order_op")
     tracing.TransformGetItemToIndex = contextlib.nullcontext  # type: ignore[attr-defined]
     return {module.__name__: module for module in (compiler, tracing)}
