@@ -59,8 +59,8 @@ soak: $(READY)
 	$(BIN)/python -m tests.soak.soak --requests $(REQUESTS) --minutes $(MINUTES) --log $(SOAK_LOG) \
 		$(if $(SEED),--seed $(SEED))
 
-# A whole night on random weights of a 7B's geometry, held twice and killed twice: half an hour of two
-# cores and more, 7 GB of memory, 5 GB of disk. `make night-7b LAYERS=2` tries it.
+# A whole night on random weights of a 7B's geometry, held twice and killed twice: a quarter of an hour
+# of two cores, 6 GB of memory, 5 GB of disk. `make night-7b LAYERS=2` tries it.
 night-7b: $(READY)
 	nice -n 5 $(BIN)/python -m tests.crash.night_7b $(if $(LAYERS),--layers $(LAYERS))
 
