@@ -13,7 +13,7 @@ from trainer.geometry import BF16_BYTES, Geometry
 FP32_BYTES = 4
 # Interpreter, torch, transformers and peft, and the code and scratch of a first training step
 # (Linux, x86-64, CPU build of torch 2.13).
-PROCESS_BYTES = 440_000_000
+PROCESS_BYTES = 330_000_000
 VOCABULARY_ENTRY_BYTES = 1200  # of a tokenizer: 36 MB at 32,000 tokens, 178 MB at 152,000
 LINEAR_OBJECTS_BYTES = 60_000  # Python's, of one 4-bit layer with an adapter around it
 # Of a micro-batch's bytes, beside them: between pieces of different sizes the heap has holes.
